@@ -1,0 +1,167 @@
+//! Refusals: what was wrong, whose side it was on, and what to do, in both languages, under a stable code.
+//!
+//! Every refusal leaves the state as it was. Details carry codes, keys and numbers, never a person's name.
+
+use std::fmt;
+
+/// Whose fault a refusal is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Side {
+    /// The person or file that asked.
+    Input,
+    /// The peer that sent it misbehaved.
+    Peer,
+    /// The peer speaks something we do not; neither is at fault.
+    Version,
+    /// This node: its disk, its state, its configuration.
+    Local,
+}
+
+macro_rules! codes {
+    ($($name:ident $text:literal $side:ident $en:literal $en_do:literal $zh:literal $zh_do:literal;)*) => {
+        /// Stable codes of refusals. The text of a code never changes its meaning once released.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Code { $(#[doc = $en] $name,)* }
+
+        impl Code {
+            /// All codes, for the table in the documentation.
+            pub const ALL: &[Code] = &[$(Code::$name,)*];
+
+            /// The stable text, such as `XY-101`.
+            pub fn as_str(self) -> &'static str { match self { $(Code::$name => $text,)* } }
+            /// Whose fault it is.
+            pub fn side(self) -> Side { match self { $(Code::$name => Side::$side,)* } }
+            /// What happened, in English.
+            pub fn en(self) -> &'static str { match self { $(Code::$name => $en,)* } }
+            /// What happened, in Chinese.
+            pub fn zh(self) -> &'static str { match self { $(Code::$name => $zh,)* } }
+            /// What to do, in English.
+            pub fn en_advice(self) -> &'static str { match self { $(Code::$name => $en_do,)* } }
+            /// What to do, in Chinese.
+            pub fn zh_advice(self) -> &'static str { match self { $(Code::$name => $zh_do,)* } }
+        }
+    };
+}
+
+codes! {
+    BadOrgCode "XY-101" Input "not an organisation code" "use 6, 9, 12 or 15 digits, or a merchant code such as 110112119M01" "不是有效的组织代码" "请填 6、9、12 或 15 位数字，商户代码形如 110112119M01";
+    BadDocId "XY-102" Input "not a document id" "use org/kind or org/kind/shard, such as 110112119201/ledger/2026-11" "不是有效的文档编号" "格式为 组织/种类/分片，例如 110112119201/ledger/2026-11";
+    BadDate "XY-103" Input "not a date" "write dates as 2026-11-23" "日期无效" "日期请写成 2026-11-23";
+    BadNumber "XY-104" Input "not a whole number in range" "write points as a whole number" "不是范围内的整数" "积分请填整数";
+    BadValue "XY-105" Input "value not allowed here" "use one of the values listed in the import guide" "取值不在允许范围内" "请使用导入说明中列出的取值";
+    MissingValue "XY-106" Input "a required value is missing" "fill it in" "缺少必填内容" "请补填";
+    TooLong "XY-107" Input "value too long" "shorten it" "内容过长" "请缩短";
+    BadCitizenId "XY-108" Input "citizen id with a wrong check digit or date" "check the number against the card" "身份证号校验位或日期有误" "请对照证件核对";
+    UnknownAccount "XY-110" Input "unknown account" "import the account first, or correct the number" "账户不存在" "请先导入账户，或更正账号";
+    UnknownRule "XY-111" Input "unknown rule for this segment and date" "see the rule book; ask the township to add it" "规则不存在，或不适用于该人群、该日期" "请查看规则手册，或请镇里添加";
+    UnknownItem "XY-112" Input "unknown redemption item" "see the rule book; ask the township to add it" "兑换项不存在" "请查看规则手册，或请镇里添加";
+    UnknownMerchant "XY-113" Input "unknown merchant" "use the merchant's code or its name in the directory" "商户不存在" "请填名录中的商户代码或名称";
+    UnknownVillage "XY-114" Input "unknown village, or not this node's" "use the 12-digit code or the name in the directory; each village imports its own rows" "村不存在，或不属于本节点" "请填 12 位代码或名录中的村名；各村导入各村的数据";
+    UnknownEntry "XY-115" Input "no such entry written by this node" "reverse an entry on the node that wrote it" "本节点没有写过这笔记录" "请到当初记账的节点上冲正";
+    BeyondRule "XY-120" Input "points beyond the rule" "lower the points, or ask for a new rule version" "积分超过规则上限" "请降低积分，或申请新的规则版本";
+    BeyondCap "XY-121" Input "points beyond the daily cap" "enter the rest on another day it was earned, or leave it out" "超过当日积分上限" "超出部分不能计入当日";
+    FutureDate "XY-122" Input "date in the future" "correct the date" "日期在今天之后" "请更正日期";
+    BeforeOpening "XY-123" Input "date before the account was opened" "correct the date, or the account's opening date" "日期早于开户日期" "请更正日期或开户日期";
+    InsufficientRights "XY-124" Input "not enough points at this node" "redeem less, redeem at the village, or ask the village to grant more to this node" "本节点可用积分不足" "请减少兑换、到村里兑换，或请村里向本节点授予额度";
+    RequestReused "XY-125" Input "this request id was used for something else" "give the new slip a number of its own" "该凭证号已用于另一笔内容不同的记录" "请给新凭证换一个编号";
+    AlreadyReversed "XY-126" Input "already reversed" "nothing to do" "该笔已冲正" "无需再次冲正";
+    BelowPrice "XY-127" Input "points differ from the item's fixed price" "use the price in the rule book" "积分与兑换项定价不符" "请按规则手册的定价兑换";
+    DuplicateInFile "XY-128" Input "the same row key appears twice in this file with different content" "remove one of the two rows" "文件内同一编号出现两次且内容不同" "请删除其中一行";
+    AccountExists "XY-129" Input "the account exists with other particulars" "correct the row, or give the new account a number of its own" "账户已存在，且登记内容不同" "请更正该行，或换用新的账号";
+    NotAllowed "XY-130" Input "this node may not write that" "do it on the node of the organisation that owns it" "本节点无权写入" "请到所属组织的节点上操作";
+    Frozen "XY-131" Local "spending is frozen until this restored node has its own lost entries back" "connect it to the township once" "本节点恢复后尚未取回自己的记录，暂停兑换" "请先与镇节点连通一次";
+    ReadOnly "XY-132" Local "the node is read-only after a disk fault" "see the log, mend the disk, start again" "磁盘故障，节点已转为只读" "请查看日志，修复磁盘后重新启动";
+    DiskFull "XY-133" Local "the disk is full" "free space; reading and sending go on" "磁盘空间不足" "请清理空间；查询和同步不受影响";
+    Busy "XY-134" Local "too much is waiting" "try again in a moment" "待处理的请求过多" "请稍后重试";
+    NotReady "XY-135" Local "the node is not enrolled or not running" "run init or enroll join, then serve" "节点未入网或未运行" "请先执行 init 或 enroll join，再执行 serve";
+    BadSegment "XY-201" Peer "malformed segment" "the sender is at fault; its data is quarantined" "数据段格式错误" "责任在发送方，其数据已隔离";
+    BadSignature "XY-202" Peer "signature does not match the author" "the sender or a relay altered it; refused" "签名与作者不符" "发送方或转发方改动了内容，已拒绝";
+    UnknownAuthor "XY-203" Peer "author not in the directory" "it is asked for again once the directory has arrived" "作者不在名录中" "名录到达后会重新请求";
+    OutOfScope "XY-204" Peer "the author may not write this" "refused and shown; other authors' data still flows" "作者越权写入" "已拒绝并记录，其他作者的数据不受影响";
+    NotReader "XY-205" Peer "this node or peer may not hold that document" "refused" "无权持有该文档" "已拒绝";
+    TooLarge "XY-206" Peer "over a size limit" "the sender is at fault" "超过大小限制" "责任在发送方";
+    TooDeep "XY-207" Peer "not a flat record" "the sender is at fault" "不是平面记录" "责任在发送方";
+    Gap "XY-208" Peer "predecessors missing" "they are asked for" "缺少前序数据段" "正在请求补齐";
+    Forked "XY-209" Peer "same author and number, other content" "that author's branch is quarantined; call the township" "同一作者同一序号出现不同内容" "该作者的分支已隔离，请联系镇里";
+    Revoked "XY-210" Peer "author was revoked before this" "refused" "作者已被吊销" "已拒绝";
+    BadFrame "XY-211" Peer "malformed frame" "the connection is closed" "帧格式错误" "连接已关闭";
+    BadVersion "XY-212" Version "no common protocol version" "upgrade the older side" "协议版本不兼容" "请升级较旧的一方";
+    WrongDomain "XY-213" Peer "certificate of another township" "refused" "证书属于另一个镇" "已拒绝";
+    BadCertificate "XY-214" Peer "certificate not acceptable" "renew it by enrolling again" "证书不被接受" "请重新入网换发证书";
+    TokenRefused "XY-215" Input "enrolment token unknown, used or expired" "ask the township for a new one" "入网令牌无效、已使用或已过期" "请向镇里索取新令牌";
+    PinMismatch "XY-216" Peer "the server's CA key is not the one the token names" "do not go on; check the address with the township" "对方 CA 公钥与令牌所示不符" "请停止操作，并与镇里核对地址";
+    BadConfig "XY-301" Local "configuration not acceptable" "correct the file; see config.example.toml" "配置有误" "请更正配置文件，参见 config.example.toml";
+    BadFile "XY-302" Input "file cannot be read" "save it as UTF-8 or GBK CSV, or as XLSX" "文件无法读取" "请另存为 UTF-8 或 GBK 编码的 CSV，或 XLSX";
+    BadHeader "XY-303" Input "columns missing or unknown" "use the header row of the import guide" "表头缺列或有未知列" "请使用导入说明中的表头";
+    Disk "XY-304" Local "disk error" "see the log" "磁盘错误" "请查看日志";
+    Network "XY-305" Local "cannot connect" "check the address and the network" "无法连接" "请检查地址和网络";
+    Corrupt "XY-306" Local "stored data is damaged" "it is fetched again from peers; replace the disk if it recurs" "存储数据损坏" "将从其他节点重新获取；反复出现请更换磁盘";
+}
+
+/// A refusal: a code and the detail that makes it useful.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Refusal {
+    code: Code,
+    detail: String,
+}
+
+impl Refusal {
+    /// A refusal about `detail`: a code, key or number, never a person's name.
+    pub fn new(code: Code, detail: impl fmt::Display) -> Self {
+        Refusal { code, detail: detail.to_string() }
+    }
+
+    /// The stable code.
+    pub fn code(&self) -> Code {
+        self.code
+    }
+
+    /// What it is about.
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// One sentence in English: code, what, about what, what to do.
+    pub fn en(&self) -> String {
+        format!("[{}] {}: {}; {}", self.code.as_str(), self.code.en(), self.detail, self.code.en_advice())
+    }
+
+    /// One sentence in Chinese: code, what, about what, what to do.
+    pub fn zh(&self) -> String {
+        format!("[{}] {}：{}；{}", self.code.as_str(), self.code.zh(), self.detail, self.code.zh_advice())
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.en())
+    }
+}
+
+impl fmt::Debug for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.en())
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn codes_are_distinct() {
+        let texts: BTreeSet<_> = Code::ALL.iter().map(|c| c.as_str()).collect();
+        assert_eq!(texts.len(), Code::ALL.len());
+    }
+
+    #[test]
+    fn a_refusal_speaks_both_languages() {
+        let refusal = Refusal::new(Code::UnknownAccount, "A000001");
+        assert_eq!(refusal.en(), "[XY-110] unknown account: A000001; import the account first, or correct the number");
+        assert!(refusal.zh().starts_with("[XY-110] 账户不存在：A000001；"));
+    }
+}

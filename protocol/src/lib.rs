@@ -1,0 +1,16 @@
+//! What both ends of a xiangyue sync must agree on.
+//!
+//! There is no socket, file, clock, thread, randomness or unordered map in this crate: times, random bytes
+//! and keys are arguments, so the same inputs give the same bytes. `xiangyue-node` and `xiangyue-sim` drive it.
+
+#![forbid(unsafe_code)]
+
+pub mod error;
+pub mod id;
+pub mod org;
+pub mod time;
+
+pub use error::{Code, Refusal, Side};
+pub use id::{Actor, DocId, Kind, NodeId, Shard};
+pub use org::{Level, OrgCode};
+pub use time::{Date, Hlc, Millis, Month};
