@@ -5,11 +5,15 @@
 
 #![forbid(unsafe_code)]
 
+pub mod command;
 pub mod error;
 pub mod id;
 pub mod org;
+pub mod record;
+pub mod schema;
 pub mod time;
 
+pub use command::{Command, GrantRequest, Outcome, ReverseRequest};
 pub use error::{Code, Refusal, Side};
 pub use id::{Actor, DocId, Kind, NodeId, Shard};
 pub use org::{Level, OrgCode};

@@ -1,0 +1,82 @@
+//! Commands: what a person or a file asks a node to write.
+
+use smol_str::SmolStr;
+
+use crate::org::OrgCode;
+use crate::schema::{
+    Account, AccountId, Award, Item, NodeEntry, Org, Points, Redemption, RequestId, Revocation, RosterRow, Rule,
+};
+use crate::time::Date;
+
+/// A wish to take back an earlier award or redemption of this node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReverseRequest {
+    /// Slip number of the reversal.
+    pub request: RequestId,
+    /// Slip number of what is to be reversed.
+    pub of: RequestId,
+    /// Day of the reversal.
+    pub date: Date,
+    /// Code of the clerk.
+    pub by: SmolStr,
+    /// Why.
+    pub memo: SmolStr,
+}
+
+/// A wish to hand spending rights to a merchant's node, or back to a village's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GrantRequest {
+    /// Slip number of the grant.
+    pub request: RequestId,
+    /// Whose points.
+    pub account: AccountId,
+    /// How many.
+    pub points: Points,
+    /// The organisation whose node may spend them from now on.
+    pub to: OrgCode,
+    /// Day of the grant.
+    pub date: Date,
+    /// Code of the clerk.
+    pub by: SmolStr,
+}
+
+/// One thing to write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Name an organisation (township only).
+    Org(Org),
+    /// Enter a node in the directory (township only).
+    Node(NodeEntry),
+    /// Revoke a node (township only).
+    Revoke(Revocation),
+    /// Add a version of a rule (township only).
+    Rule(Rule),
+    /// Add a version of a redemption item (township only).
+    Item(Item),
+    /// Open an account at a village.
+    Account {
+        /// The village that the file named.
+        village: OrgCode,
+        /// The account.
+        account: Account,
+    },
+    /// Add a row to the roster.
+    Roster(RosterRow),
+    /// Award points.
+    Award(Award),
+    /// Redeem points.
+    Redeem(Redemption),
+    /// Reverse an earlier entry.
+    Reverse(ReverseRequest),
+    /// Grant spending rights.
+    Grant(GrantRequest),
+}
+
+/// What became of a command that was not refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is written.
+    New,
+    /// The same had been written before; nothing changed.
+    Already,
+}

@@ -1,0 +1,228 @@
+//! `ledger` and `counter`: what happened to points (article L3, L7, L9). Key: the request id.
+//!
+//! Entries are immutable. A reversal is an entry of its own; so is a grant of spending rights to another node.
+
+use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
+
+use super::{AccountId, ItemCode, Points, RequestId, RuleCode};
+use crate::id::NodeId;
+use crate::org::OrgCode;
+use crate::record::Record;
+use crate::time::{Date, parse_date};
+
+/// Longest name of a person who entered something, in bytes.
+pub const BY_BYTES: usize = 64;
+/// Longest remark, in bytes.
+pub const MEMO_BYTES: usize = 400;
+
+/// Points earned.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Award {
+    /// Slip number.
+    pub request: RequestId,
+    /// Who earned.
+    pub account: AccountId,
+    /// Under which rule.
+    pub rule: RuleCode,
+    /// How much.
+    pub points: Points,
+    /// The part that settles an earlier debt and so gives no right to spend. Set by the node, not the clerk.
+    pub repaid: Points,
+    /// Day of the deed.
+    pub date: Date,
+    /// Code of the clerk.
+    pub by: SmolStr,
+    /// Remark.
+    pub memo: SmolStr,
+}
+
+/// Points spent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Redemption {
+    /// Slip number.
+    pub request: RequestId,
+    /// Who spent.
+    pub account: AccountId,
+    /// On what.
+    pub item: ItemCode,
+    /// How much.
+    pub points: Points,
+    /// Day of the redemption.
+    pub date: Date,
+    /// Where; none at the village itself.
+    pub merchant: Option<OrgCode>,
+    /// Code of the clerk.
+    pub by: SmolStr,
+}
+
+/// An award or redemption taken back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reversal {
+    /// Slip number of the reversal.
+    pub request: RequestId,
+    /// Slip number of what is reversed, in the same document and by the same node.
+    pub of: RequestId,
+    /// Whose entry it was.
+    pub account: AccountId,
+    /// True when a redemption is taken back (points return), false when an award is (points go).
+    pub redemption: bool,
+    /// How much: all of the reversed entry.
+    pub points: Points,
+    /// The part of a reversed award that had been spent: a debt against future awards. Set by the node.
+    pub debt: Points,
+    /// Day of the reversal.
+    pub date: Date,
+    /// Code of the clerk.
+    pub by: SmolStr,
+    /// Why.
+    pub memo: SmolStr,
+}
+
+/// Spending rights over an account's points handed from the writing node to another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grant {
+    /// Slip number.
+    pub request: RequestId,
+    /// Whose points.
+    pub account: AccountId,
+    /// How many.
+    pub points: Points,
+    /// The node that may spend them from now on.
+    pub to: NodeId,
+    /// Day of the grant.
+    pub date: Date,
+    /// Code of the clerk.
+    pub by: SmolStr,
+}
+
+/// One record of a ledger or a counter.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum Entry {
+    /// Points earned.
+    Award(Award),
+    /// Points spent.
+    Redemption(Redemption),
+    /// Taken back.
+    Reversal(Reversal),
+    /// Rights handed on.
+    Grant(Grant),
+}
+
+impl Entry {
+    /// Its slip number.
+    pub fn request(&self) -> &RequestId {
+        match self {
+            Entry::Award(e) => &e.request,
+            Entry::Redemption(e) => &e.request,
+            Entry::Reversal(e) => &e.request,
+            Entry::Grant(e) => &e.request,
+        }
+    }
+
+    /// Whose points.
+    pub fn account(&self) -> &AccountId {
+        match self {
+            Entry::Award(e) => &e.account,
+            Entry::Redemption(e) => &e.account,
+            Entry::Reversal(e) => &e.account,
+            Entry::Grant(e) => &e.account,
+        }
+    }
+
+    /// How many points.
+    pub fn points(&self) -> Points {
+        match self {
+            Entry::Award(e) => e.points,
+            Entry::Redemption(e) => e.points,
+            Entry::Reversal(e) => e.points,
+            Entry::Grant(e) => e.points,
+        }
+    }
+
+    /// Its day.
+    pub fn date(&self) -> Date {
+        match self {
+            Entry::Award(e) => e.date,
+            Entry::Redemption(e) => e.date,
+            Entry::Reversal(e) => e.date,
+            Entry::Grant(e) => e.date,
+        }
+    }
+
+    /// As a record.
+    pub fn to_record(&self) -> Record {
+        let head = |kind| {
+            Record::new(self.request().clone(), kind)
+                .text("account", self.account().clone())
+                .int("points", self.points().0)
+                .text("date", self.date().to_string())
+        };
+        match self {
+            Entry::Award(e) => {
+                let record =
+                    head("award").text("rule", e.rule.clone()).text("by", e.by.clone()).text("memo", e.memo.clone());
+                if e.repaid > Points::ZERO { record.int("repaid", e.repaid.0) } else { record }
+            }
+            Entry::Redemption(e) => head("redemption")
+                .text("item", e.item.clone())
+                .text("merchant", e.merchant.as_ref().map(OrgCode::as_str).unwrap_or_default())
+                .text("by", e.by.clone()),
+            Entry::Reversal(e) => {
+                let record = head("reversal")
+                    .text("of", e.of.clone())
+                    .text("what", if e.redemption { "redemption" } else { "award" })
+                    .text("by", e.by.clone())
+                    .text("memo", e.memo.clone());
+                if e.debt > Points::ZERO { record.int("debt", e.debt.0) } else { record }
+            }
+            Entry::Grant(e) => head("grant").text("to", e.to.to_string()).text("by", e.by.clone()),
+        }
+    }
+
+    /// From a record; none if it is not a whole entry of a kind that this version knows.
+    pub fn from_record(record: &Record) -> Option<Entry> {
+        let request = record.key.parse().ok()?;
+        let account = record.get_text("account")?.parse().ok()?;
+        let points = Points(record.get_int("points")?);
+        if !points.is_entry() {
+            return None;
+        }
+        let part = |name| {
+            let part = Points(record.get_int(name).unwrap_or(0));
+            (part >= Points::ZERO && part <= points).then_some(part)
+        };
+        let date = parse_date(record.get_text("date")?).ok()?;
+        let by = record.get_text("by").cloned().unwrap_or_default();
+        let memo = record.get_text("memo").cloned().unwrap_or_default();
+        Some(match record.kind() {
+            "award" => {
+                let rule = record.get_text("rule")?.parse().ok()?;
+                Entry::Award(Award { request, account, rule, points, repaid: part("repaid")?, date, by, memo })
+            }
+            "redemption" => {
+                let item = record.get_text("item")?.parse().ok()?;
+                let merchant = match record.get_text("merchant") {
+                    Some(code) => Some(code.parse().ok()?),
+                    None => None,
+                };
+                Entry::Redemption(Redemption { request, account, item, points, date, merchant, by })
+            }
+            "reversal" => {
+                let of = record.get_text("of")?.parse().ok()?;
+                let redemption = match record.get_text("what")?.as_str() {
+                    "redemption" => true,
+                    "award" => false,
+                    _ => return None,
+                };
+                let debt = part("debt")?;
+                Entry::Reversal(Reversal { request, of, account, redemption, points, debt, date, by, memo })
+            }
+            "grant" => {
+                Entry::Grant(Grant { request, account, points, to: record.get_text("to")?.parse().ok()?, date, by })
+            }
+            _ => return None,
+        })
+    }
+}
