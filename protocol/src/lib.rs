@@ -5,13 +5,23 @@
 
 #![forbid(unsafe_code)]
 
+pub mod access;
+mod body;
 pub mod command;
+pub mod doc;
 pub mod error;
+pub mod escrow;
+pub mod frame;
 pub mod id;
 pub mod org;
 pub mod record;
+pub mod replica;
 pub mod schema;
+pub mod segment;
+pub mod summary;
 pub mod time;
+pub mod views;
+mod wire;
 
 pub use command::{Command, GrantRequest, Outcome, ReverseRequest};
 pub use error::{Code, Refusal, Side};

@@ -1,0 +1,399 @@
+//! Writing: commands become records, records become changes, changes become segments.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use automerge::ChangeHash;
+
+use super::{Effect, Replica, Ticket};
+use crate::access;
+use crate::command::{Command, GrantRequest, Outcome, ReverseRequest};
+use crate::doc::Doc;
+use crate::error::{Code, Refusal};
+use crate::escrow;
+use crate::id::{DocId, Kind};
+use crate::org::{Level, OrgCode};
+use crate::record::{self, Position, Record, limits};
+use crate::schema::{Account, AccountId, Award, Entry, Grant, Points, Redemption, RequestId, Reversal};
+use crate::segment::{Header, Segment};
+use crate::summary::{Fact, Slip, Sort, Summary};
+use crate::time::{Date, Millis, Month};
+
+/// Changes that go into one segment.
+const CHANGES_PER_SEGMENT: usize = 4;
+
+/// What to do when some commands of a list are refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Judge all, write none.
+    DryRun,
+    /// Write all or none.
+    AllOrNothing,
+    /// Write those that are not refused.
+    SkipRefused,
+}
+
+/// What a list of commands has touched, so that it can be undone.
+struct Undo {
+    docs: BTreeMap<DocId, Option<Doc>>,
+    staged: BTreeMap<DocId, usize>,
+}
+
+impl Replica {
+    /// Judges commands in order, each seeing those before it, and stages what is to be written.
+    ///
+    /// The answers come in the order of the commands. The ticket is acknowledged by [`Effect::Acknowledge`] once
+    /// everything staged has been flushed and is durable; it is there even when nothing was new, since what was
+    /// written before may not be durable yet.
+    pub fn submit(&mut self, now: Millis, commands: &[Command], mode: Mode) -> (Vec<Result<Outcome, Refusal>>, Ticket) {
+        let mut undo = match mode {
+            Mode::AllOrNothing if commands.len() == 1 => None,
+            Mode::SkipRefused => None,
+            _ => Some(Undo {
+                docs: BTreeMap::new(),
+                staged: self.staged.iter().map(|(d, r)| (d.clone(), r.len())).collect(),
+            }),
+        };
+        let today = self.clock.tick(now).millis().china_date();
+        let answers: Vec<_> = commands.iter().map(|command| self.judge(command, today, &mut undo)).collect();
+        if let Some(undo) = undo
+            && (mode == Mode::DryRun || answers.iter().any(Result::is_err))
+        {
+            self.roll_back(undo);
+        }
+        self.next_ticket += 1;
+        let ticket = Ticket(self.next_ticket);
+        self.tickets.push(ticket);
+        (answers, ticket)
+    }
+
+    fn roll_back(&mut self, undo: Undo) {
+        for (id, doc) in undo.docs {
+            match doc {
+                Some(doc) => self.docs.insert(id, doc),
+                None => self.docs.remove(&id),
+            };
+        }
+        self.staged.retain(|doc, _| undo.staged.contains_key(doc));
+        for (doc, records) in &mut self.staged {
+            records.truncate(undo.staged.get(doc).copied().unwrap_or(0));
+        }
+        self.views = crate::views::Views::of(self.docs.iter());
+    }
+
+    /// Turns what is staged into changes and segments, and asks for them to be appended.
+    ///
+    /// # Errors
+    /// [`Code::TooLarge`] when a record does not fit a segment, which the limits on fields rule out.
+    pub fn flush(&mut self, now: Millis) -> Result<(), Refusal> {
+        for (id, records) in std::mem::take(&mut self.staged) {
+            let changes: Vec<&[Record]> = records.chunks(limits::RECORDS).collect();
+            for group in changes.chunks(CHANGES_PER_SEGMENT) {
+                self.write_segment(now, &id, group)?;
+            }
+        }
+        for ticket in std::mem::take(&mut self.tickets) {
+            self.emit(Effect::Acknowledge(ticket));
+        }
+        Ok(())
+    }
+
+    fn write_segment(&mut self, now: Millis, id: &DocId, group: &[&[Record]]) -> Result<(), Refusal> {
+        let hlc = self.tick(now);
+        let actor = self.actor();
+        let doc = self.doc_mut(id);
+        let (first, prev) = (doc.last(actor) + 1, doc.tip(actor));
+        let mut deps: Vec<ChangeHash> = doc.heads.iter().map(|head| ChangeHash(*head)).collect();
+        let mut start_op = doc.max_op + 1;
+        let mut changes = Vec::with_capacity(group.len());
+        for (records, seq) in group.iter().zip(first..) {
+            let position = Position { actor, seq, start_op, deps, time: hlc.millis().seconds() };
+            let change = record::to_change(position, records);
+            start_op += change.len() as u64;
+            deps = vec![change.hash()];
+            changes.push(change);
+        }
+        let header = Header { doc: id.clone(), actor, first, last: first + changes.len() as u64 - 1, hlc };
+        let records = group.iter().map(|records| records.to_vec()).collect();
+        let segment = Segment::seal(header, prev, &changes, records, &self.member.key)?;
+        let doc = self.doc_mut(id);
+        for (seq, change) in (first..).zip(&segment.changes) {
+            doc.enter(actor, seq, change);
+        }
+        doc.segments += 1;
+        if id.kind == Kind::Directory {
+            self.refresh_keys();
+        }
+        self.counters.committed += 1;
+        let segment = Arc::new(segment);
+        self.append(Arc::clone(&segment));
+        self.announce(&segment, None);
+        Ok(())
+    }
+
+    /// Stages a record and counts it at once, so that the next command sees it.
+    fn stage(&mut self, id: DocId, record: Record, undo: &mut Option<Undo>) -> Outcome {
+        if let Some(undo) = undo
+            && !undo.docs.contains_key(&id)
+        {
+            undo.docs.insert(id.clone(), self.docs.get(&id).cloned());
+        }
+        let node = self.node;
+        let absorbed = self.doc_mut(&id).summary.absorb(id.kind, &record, node);
+        self.views.absorb(&id, &absorbed, node);
+        self.staged.entry(id).or_default().push(record);
+        Outcome::New
+    }
+
+    fn judge(&mut self, command: &Command, today: Date, undo: &mut Option<Undo>) -> Result<Outcome, Refusal> {
+        match command {
+            Command::Org(org) => self.put_fact(self.township_doc(Kind::Directory, today)?, org.to_record(), undo),
+            Command::Node(node) => self.put_fact(self.township_doc(Kind::Directory, today)?, node.to_record(), undo),
+            Command::Revoke(revocation) => {
+                self.put_fact(self.township_doc(Kind::Directory, today)?, revocation.to_record(), undo)
+            }
+            Command::Rule(rule) => {
+                self.put_fact(self.township_doc(Kind::Rules, rule.effective_from)?, rule.to_record(), undo)
+            }
+            Command::Item(item) => {
+                self.put_fact(self.township_doc(Kind::Rules, item.effective_from)?, item.to_record(), undo)
+            }
+            Command::Account { village, account } => self.open_account(village, account, today, undo),
+            Command::Roster(row) => self.put_fact(DocId::whole(&self.member.org, Kind::Roster), row.to_record(), undo),
+            Command::Award(award) => self.award(award, today, undo),
+            Command::Redeem(redemption) => self.redeem(redemption, today, undo),
+            Command::Reverse(request) => self.reverse(request, today, undo),
+            Command::Grant(request) => self.grant(request, today, undo),
+        }
+    }
+
+    fn township_doc(&self, kind: Kind, on: Date) -> Result<DocId, Refusal> {
+        let township = self.member.org.township().unwrap_or_else(|| self.member.org.clone());
+        Ok(DocId::of_month(&township, kind, Month::of(on)))
+    }
+
+    fn may_write(&self, id: &DocId, record: &Record) -> Result<(), Refusal> {
+        let org = &self.member.org;
+        let may = id.org.level() == id.kind.level()
+            && access::may_write(org, id)
+            && access::may_write_record(org, id, record.kind());
+        if may { Ok(()) } else { Err(Refusal::new(Code::NotAllowed, format_args!("{} in {id}", record.kind()))) }
+    }
+
+    /// Writes a fact unless the same stands there already.
+    fn put_fact(&mut self, id: DocId, record: Record, undo: &mut Option<Undo>) -> Result<Outcome, Refusal> {
+        self.may_write(&id, &record)?;
+        let known = match self.docs.get(&id).map(|doc| &doc.summary) {
+            Some(Summary::Register(facts)) => facts.get(&record.key),
+            _ => None,
+        };
+        if let Some(versions) = known {
+            let fact = Fact::from_record(id.kind, &record);
+            let same = versions.iter().any(|(_, known)| Some(known) == fact.as_ref());
+            let code = if id.kind == Kind::Accounts { Code::AccountExists } else { Code::RequestReused };
+            return if same { Ok(Outcome::Already) } else { Err(Refusal::new(code, &record.key)) };
+        }
+        Ok(self.stage(id, record, undo))
+    }
+
+    fn open_account(
+        &mut self,
+        village: &OrgCode,
+        account: &Account,
+        today: Date,
+        undo: &mut Option<Undo>,
+    ) -> Result<Outcome, Refusal> {
+        if *village != self.member.org {
+            return Err(Refusal::new(Code::UnknownVillage, village));
+        }
+        not_future(account.opened, today)?;
+        self.put_fact(DocId::whole(village, Kind::Accounts), account.to_record(), undo)
+    }
+
+    /// The account and its village.
+    fn account(&self, account: &AccountId) -> Result<(OrgCode, Account), Refusal> {
+        let known = self.views.accounts.get(account).cloned();
+        known.ok_or_else(|| Refusal::new(Code::UnknownAccount, account))
+    }
+
+    /// Answers a retry: the same slip is [`Outcome::Already`], another under its number is refused.
+    fn entered(&self, entry: &Entry) -> Result<Option<Outcome>, Refusal> {
+        let Some((_, slip)) = self.find_slip(entry.request()) else { return Ok(None) };
+        if slip.content == Slip::of(entry, self.node).content {
+            return Ok(Some(Outcome::Already));
+        }
+        Err(Refusal::new(Code::RequestReused, entry.request()))
+    }
+
+    /// The slip with this number in a ledger or counter that this node may write to.
+    fn find_slip(&self, request: &RequestId) -> Option<(&DocId, &Slip)> {
+        self.docs.iter().filter(|(id, _)| access::may_write(&self.member.org, id)).find_map(|(id, doc)| {
+            let Summary::Points(points) = &doc.summary else { return None };
+            points.slips.get(request).map(|slip| (id, slip))
+        })
+    }
+
+    fn award(&mut self, award: &Award, today: Date, undo: &mut Option<Undo>) -> Result<Outcome, Refusal> {
+        let mut entry = Award { repaid: Points::ZERO, ..award.clone() };
+        if let Some(outcome) = self.entered(&Entry::Award(entry.clone()))? {
+            return Ok(outcome);
+        }
+        not_future(entry.date, today)?;
+        let (village, account) = self.account(&entry.account)?;
+        if entry.date < account.opened {
+            let detail = format_args!("{} < {}", entry.date, account.opened).to_string();
+            return Err(Refusal::new(Code::BeforeOpening, detail));
+        }
+        let id = DocId::of_month(&village, Kind::Ledger, Month::of(entry.date));
+        let rule = self.views.rules.rule(&entry.rule, account.cohort, entry.date);
+        let rule = rule.ok_or_else(|| {
+            Refusal::new(
+                Code::UnknownRule,
+                format_args!("{} / {} / {}", entry.rule, account.cohort.as_str(), entry.date),
+            )
+        })?;
+        if !entry.points.is_entry() || entry.points > rule.points {
+            return Err(Refusal::new(
+                Code::BeyondRule,
+                format_args!("{} > {} ({})", entry.points, rule.points, rule.code),
+            ));
+        }
+        if let Some(cap) = rule.daily_cap {
+            let day = self.earned_on(&id, &entry);
+            if day + entry.points > cap {
+                return Err(Refusal::new(Code::BeyondCap, format_args!("{day} + {} > {cap}", entry.points)));
+            }
+        }
+        entry.repaid = escrow::repaid(&self.views.totals(&entry.account), self.node, entry.points);
+        self.write_entry(id, &Entry::Award(entry), undo)
+    }
+
+    /// What the account has earned under the entry's rule on the entry's day.
+    fn earned_on(&self, id: &DocId, entry: &Award) -> Points {
+        let Some(Summary::Points(points)) = self.docs.get(id).map(|doc| &doc.summary) else { return Points::ZERO };
+        let day = entry.date.day().unsigned_abs();
+        let days = points.earned.get(&(entry.account.clone(), entry.rule.clone()));
+        days.into_iter().flatten().find(|(d, _)| *d == day).map_or(Points::ZERO, |(_, points)| *points)
+    }
+
+    fn write_entry(&mut self, id: DocId, entry: &Entry, undo: &mut Option<Undo>) -> Result<Outcome, Refusal> {
+        let record = entry.to_record();
+        self.may_write(&id, &record)?;
+        for (name, value) in &record.fields {
+            if value.as_str().is_some_and(|text| text.len() > limits::VALUE_BYTES) {
+                return Err(Refusal::new(Code::TooLong, name));
+            }
+        }
+        Ok(self.stage(id, record, undo))
+    }
+
+    fn redeem(&mut self, redemption: &Redemption, today: Date, undo: &mut Option<Undo>) -> Result<Outcome, Refusal> {
+        let mut entry = redemption.clone();
+        let month = Month::of(entry.date);
+        let id = match self.member.org.level() {
+            Level::Village => DocId::of_month(&self.member.org, Kind::Ledger, month),
+            Level::Merchant => {
+                entry.merchant = Some(self.member.org.clone());
+                DocId::of_month(&self.member.org, Kind::Counter, month)
+            }
+            _ => return Err(Refusal::new(Code::NotAllowed, "redemption")),
+        };
+        if let Some(outcome) = self.entered(&Entry::Redemption(entry.clone()))? {
+            return Ok(outcome);
+        }
+        not_future(entry.date, today)?;
+        if id.kind == Kind::Ledger {
+            self.account(&entry.account)?;
+        }
+        if let Some(merchant) = &entry.merchant
+            && self.views.directory.org(merchant).is_none()
+        {
+            return Err(Refusal::new(Code::UnknownMerchant, merchant));
+        }
+        let item = self.views.rules.item(&entry.item, entry.date);
+        let price = item.ok_or_else(|| Refusal::new(Code::UnknownItem, &entry.item))?.price;
+        if !entry.points.is_entry() || (price > Points::ZERO && entry.points.0 % price.0 != 0) {
+            return Err(Refusal::new(Code::BelowPrice, format_args!("{} / {price}", entry.points)));
+        }
+        self.may_spend(&entry.account, entry.points)?;
+        self.write_entry(id, &Entry::Redemption(entry), undo)
+    }
+
+    /// The one check before rights are given up: redeemed, granted.
+    fn may_spend(&self, account: &AccountId, points: Points) -> Result<(), Refusal> {
+        if self.frozen {
+            return Err(Refusal::new(Code::Frozen, account));
+        }
+        let held = self.views.totals(account).share(self.node).held;
+        if held < points {
+            return Err(Refusal::new(Code::InsufficientRights, format_args!("{account}: {held} < {points}")));
+        }
+        Ok(())
+    }
+
+    fn reverse(&mut self, request: &ReverseRequest, today: Date, undo: &mut Option<Undo>) -> Result<Outcome, Refusal> {
+        let unknown = || Refusal::new(Code::UnknownEntry, &request.of);
+        let (id, slip) = self.find_slip(&request.of).ok_or_else(unknown)?;
+        let (id, slip) = (id.clone(), slip.clone());
+        if slip.author != self.node || !matches!(slip.sort, Sort::Award | Sort::Redemption) {
+            return Err(unknown());
+        }
+        let redemption = slip.sort == Sort::Redemption;
+        let debt = if redemption {
+            Points::ZERO
+        } else {
+            escrow::debt(&self.views.totals(&slip.account), self.node, slip.points)
+        };
+        let entry = Entry::Reversal(Reversal {
+            request: request.request.clone(),
+            of: request.of.clone(),
+            account: slip.account,
+            redemption,
+            points: slip.points,
+            debt,
+            date: request.date,
+            by: request.by.clone(),
+            memo: request.memo.clone(),
+        });
+        if let Some(outcome) = self.entered(&entry)? {
+            return Ok(outcome);
+        }
+        if slip.reversed {
+            return Err(Refusal::new(Code::AlreadyReversed, &request.of));
+        }
+        not_future(request.date, today)?;
+        self.write_entry(id, &entry, undo)
+    }
+
+    fn grant(&mut self, request: &GrantRequest, today: Date, undo: &mut Option<Undo>) -> Result<Outcome, Refusal> {
+        let to = self.views.directory.node_of(&request.to).filter(|to| *to != self.node);
+        let to = to.ok_or_else(|| Refusal::new(Code::UnknownMerchant, &request.to))?;
+        let entry = Entry::Grant(Grant {
+            request: request.request.clone(),
+            account: request.account.clone(),
+            points: request.points,
+            to,
+            date: request.date,
+            by: request.by.clone(),
+        });
+        if let Some(outcome) = self.entered(&entry)? {
+            return Ok(outcome);
+        }
+        not_future(request.date, today)?;
+        if !request.points.is_entry() {
+            return Err(Refusal::new(Code::BadNumber, request.points));
+        }
+        let month = Month::of(request.date);
+        let id = match (self.member.org.level(), request.to.level()) {
+            (Level::Merchant, _) => DocId::of_month(&self.member.org, Kind::Counter, month),
+            (_, Level::Merchant) => DocId::of_month(&request.to, Kind::Counter, month),
+            _ => DocId::of_month(&self.account(&request.account)?.0, Kind::Ledger, month),
+        };
+        self.may_spend(&request.account, request.points)?;
+        self.write_entry(id, &entry, undo)
+    }
+}
+
+fn not_future(date: Date, today: Date) -> Result<(), Refusal> {
+    if date > today { Err(Refusal::new(Code::FutureDate, format_args!("{date} > {today}"))) } else { Ok(()) }
+}

@@ -1,0 +1,359 @@
+//! The replica: the state machine that decides what a node writes, accepts, sends and acknowledges.
+//!
+//! **One contract: after every call that takes `&mut self`, drain [`Replica::poll_effect`] to the end.** Effects
+//! are values; the driver carries them out and reports back by calls. Time, keys and identities are arguments.
+//!
+//! **One rule for durability: nothing leaves before everything that happened before it is durable.** An
+//! [`Effect::Append`] comes out at once; every other effect waits until the driver has reported, with
+//! [`Replica::durable`], all appends that were asked for before it.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use ed25519_dalek::{SigningKey, VerifyingKey};
+
+use crate::access;
+use crate::doc::Doc;
+use crate::error::{Code, Refusal};
+use crate::frame::Frame;
+use crate::id::{Actor, DocId, Kind, NodeId};
+use crate::org::OrgCode;
+use crate::record::Record;
+use crate::segment::{Segment, Verified};
+use crate::time::{Hlc, Millis};
+use crate::views::Views;
+
+mod commit;
+mod receive;
+mod session;
+
+pub use commit::Mode;
+use session::Session;
+pub use session::{PeerId, SessionStatus};
+
+/// Authors whose segments were refused that are remembered; the lowest ids make room.
+const QUARANTINED_AUTHORS: usize = 256;
+
+/// Who a replica is and whom it trusts from the start.
+#[derive(Debug, Clone)]
+pub struct Member {
+    /// The key that signs its segments; its fingerprint is the node's id.
+    pub key: SigningKey,
+    /// Which of its lives.
+    pub incarnation: u32,
+    /// The organisation that it acts for.
+    pub org: OrgCode,
+    /// Public keys of the township's own nodes, by which the directory is believed.
+    pub anchors: Vec<[u8; 32]>,
+    /// True after a restore or an unclean recovery: spending waits for the node's own lost entries.
+    pub frozen: bool,
+}
+
+/// Names a commit until it is acknowledged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ticket(pub u64);
+
+/// Something that a person must hear of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Alarm {
+    /// One author wrote two different changes under one number.
+    Forked {
+        /// Where.
+        doc: DocId,
+        /// Who.
+        actor: Actor,
+        /// From which number on they differ, as far as known.
+        seq: u64,
+    },
+    /// Another process writes under this node's own name and incarnation.
+    Cloned,
+    /// An author's segment was refused.
+    Quarantined {
+        /// Who.
+        author: NodeId,
+        /// Why.
+        refusal: Refusal,
+    },
+}
+
+/// What the driver must do.
+#[derive(Clone, Debug)]
+pub enum Effect {
+    /// Append these bytes to the journal, make them durable, then call [`Replica::durable`] with the token.
+    Append {
+        /// Names this append; tokens rise by one.
+        token: u64,
+        /// The segment, for the driver's own index.
+        segment: Arc<Segment>,
+    },
+    /// Tell the person who asked that this commit is done and durable.
+    Acknowledge(Ticket),
+    /// Send a frame.
+    Send(PeerId, Frame),
+    /// Send the stored segments of this actor and document that end after `after`, up to and with `upto`.
+    Serve {
+        /// To whom.
+        peer: PeerId,
+        /// Which document.
+        doc: DocId,
+        /// Whose.
+        actor: Actor,
+        /// The peer has everything up to here.
+        after: u64,
+        /// The last that the peer lacks.
+        upto: u64,
+    },
+    /// Close the connection: the peer broke the protocol, or may not talk to us.
+    Close(PeerId, Refusal),
+    /// Tell a person.
+    Alarm(Alarm),
+}
+
+/// What became of segments of one author that were refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quarantine {
+    /// The last refusal.
+    pub refusal: Refusal,
+    /// How many segments.
+    pub count: u64,
+}
+
+/// Counters for metrics.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Segments accepted from peers.
+    pub received: u64,
+    /// Segments that were here already.
+    pub redundant: u64,
+    /// Segments refused.
+    pub refused: u64,
+    /// Segments written here.
+    pub committed: u64,
+}
+
+/// Public keys of authors, as of some moment; cheap to clone and to send to another thread.
+pub type KeyRing = Arc<BTreeMap<NodeId, VerifyingKey>>;
+
+/// The state machine. See the module's text.
+#[derive(Debug)]
+pub struct Replica {
+    member: Member,
+    node: NodeId,
+    docs: BTreeMap<DocId, Doc>,
+    views: Views,
+    keys: KeyRing,
+    clock: Hlc,
+    frozen: bool,
+    staged: BTreeMap<DocId, Vec<Record>>,
+    next_ticket: u64,
+    tickets: Vec<Ticket>,
+    appended: u64,
+    durable: u64,
+    appends: VecDeque<Effect>,
+    held: VecDeque<(u64, Effect)>,
+    sessions: BTreeMap<PeerId, Session>,
+    quarantine: BTreeMap<NodeId, Quarantine>,
+    forked: BTreeSet<(DocId, Actor)>,
+    counters: Counters,
+}
+
+impl Replica {
+    /// A replica with no documents.
+    ///
+    /// # Errors
+    /// [`Code::BadConfig`] when an anchor is not an Ed25519 public key.
+    pub fn new(member: Member) -> Result<Replica, Refusal> {
+        let node = NodeId::of_key(member.key.verifying_key().as_bytes());
+        let mut replica = Replica {
+            frozen: member.frozen,
+            member,
+            node,
+            docs: BTreeMap::new(),
+            views: Views::default(),
+            keys: KeyRing::default(),
+            clock: Hlc::default(),
+            staged: BTreeMap::new(),
+            next_ticket: 0,
+            tickets: Vec::new(),
+            appended: 0,
+            durable: 0,
+            appends: VecDeque::new(),
+            held: VecDeque::new(),
+            sessions: BTreeMap::new(),
+            quarantine: BTreeMap::new(),
+            forked: BTreeSet::new(),
+            counters: Counters::default(),
+        };
+        for anchor in &replica.member.anchors {
+            VerifyingKey::from_bytes(anchor).map_err(|_| Refusal::new(Code::BadConfig, "trust anchor"))?;
+        }
+        replica.refresh_keys();
+        Ok(replica)
+    }
+
+    /// Puts back a document that was stored with the index. Call before anything else.
+    pub fn restore(&mut self, id: DocId, doc: Doc) {
+        self.views.fold(&id, &doc);
+        if id.kind == Kind::Directory {
+            self.refresh_keys();
+        }
+        self.docs.insert(id, doc);
+    }
+
+    /// Applies a segment from the journal that the restored documents do not cover yet.
+    ///
+    /// # Errors
+    /// When its body does not open.
+    pub fn replay(&mut self, verified: Verified) -> Result<Arc<Segment>, Refusal> {
+        let segment = Arc::new(verified.open()?);
+        self.apply(&segment);
+        Ok(segment)
+    }
+
+    /// This node's id.
+    pub fn node(&self) -> NodeId {
+        self.node
+    }
+
+    /// The actor that this replica writes as.
+    pub fn actor(&self) -> Actor {
+        Actor { node: self.node, incarnation: self.member.incarnation }
+    }
+
+    /// The organisation that it acts for.
+    pub fn org(&self) -> &OrgCode {
+        &self.member.org
+    }
+
+    /// Whether spending waits for the node's own lost entries.
+    pub fn is_frozen(&self) -> bool {
+        self.frozen
+    }
+
+    /// The documents held, by id.
+    pub fn docs(&self) -> &BTreeMap<DocId, Doc> {
+        &self.docs
+    }
+
+    /// What the documents say together.
+    pub fn views(&self) -> &Views {
+        &self.views
+    }
+
+    /// Keys of all authors known.
+    pub fn keys(&self) -> KeyRing {
+        Arc::clone(&self.keys)
+    }
+
+    /// Counters for metrics.
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// Authors whose segments were refused.
+    pub fn quarantine(&self) -> &BTreeMap<NodeId, Quarantine> {
+        &self.quarantine
+    }
+
+    /// The highest time that this replica has seen: a floor for a clock that was reset by a power cut.
+    pub fn clock(&self) -> Hlc {
+        self.clock
+    }
+
+    /// Reports that all appends up to and with `token` are durable.
+    pub fn durable(&mut self, token: u64) {
+        self.durable = self.durable.max(token).min(self.appended);
+    }
+
+    /// The next thing to do; none when all is done or waits for [`Replica::durable`].
+    pub fn poll_effect(&mut self) -> Option<Effect> {
+        if let Some(append) = self.appends.pop_front() {
+            return Some(append);
+        }
+        let (after, _) = self.held.front()?;
+        if *after > self.durable {
+            return None;
+        }
+        self.held.pop_front().map(|(_, effect)| effect)
+    }
+
+    /// Queues an effect behind every append asked for so far.
+    fn emit(&mut self, effect: Effect) {
+        self.held.push_back((self.appended, effect));
+    }
+
+    fn append(&mut self, segment: Arc<Segment>) {
+        self.appended += 1;
+        self.appends.push_back(Effect::Append { token: self.appended, segment });
+    }
+
+    fn doc_mut(&mut self, id: &DocId) -> &mut Doc {
+        if !self.docs.contains_key(id) {
+            self.docs.insert(id.clone(), Doc::empty(id));
+        }
+        self.docs.get_mut(id).unwrap_or_else(|| unreachable!("inserted above"))
+    }
+
+    /// Enters the changes of a sound segment that are not here yet.
+    fn apply(&mut self, segment: &Segment) {
+        let header = &segment.header;
+        self.clock = self.clock.max(header.hlc);
+        let have = self.docs.get(&header.doc).map_or(0, |doc| doc.last(header.actor));
+        for ((seq, change), records) in (header.first..).zip(&segment.changes).zip(&segment.records) {
+            if seq <= have {
+                continue;
+            }
+            let doc = self.doc_mut(&header.doc);
+            doc.enter(header.actor, seq, change);
+            for record in records {
+                let doc = self.doc_mut(&header.doc);
+                let absorbed = doc.summary.absorb(header.doc.kind, record, header.actor.node);
+                self.views.absorb(&header.doc, &absorbed, header.actor.node);
+            }
+        }
+        self.doc_mut(&header.doc).segments += 1;
+        if header.doc.kind == Kind::Directory {
+            self.refresh_keys();
+        }
+    }
+
+    fn refresh_keys(&mut self) {
+        let directory = self.views.directory.nodes().map(|node| node.public_key);
+        let keys = self.member.anchors.iter().copied().chain(directory);
+        self.keys = Arc::new(
+            keys.filter_map(|key| VerifyingKey::from_bytes(&key).ok().map(|k| (NodeId::of_key(&key), k))).collect(),
+        );
+    }
+
+    /// The organisation that a node acts for: from the directory, or the township for its anchors.
+    fn org_of(&self, node: NodeId) -> Option<OrgCode> {
+        if node == self.node {
+            return Some(self.member.org.clone());
+        }
+        if let Some(entry) = self.views.directory.node(node) {
+            return Some(entry.org.clone());
+        }
+        self.member.anchors.iter().any(|key| NodeId::of_key(key) == node).then(|| self.member.org.township()).flatten()
+    }
+
+    /// Documents that both this node and one of `org` may hold.
+    fn shared_with<'a>(&'a self, org: &'a OrgCode) -> impl Iterator<Item = (&'a DocId, &'a Doc)> {
+        self.docs.iter().filter(move |(id, _)| access::may_carry(org, id))
+    }
+
+    fn set_aside(&mut self, author: NodeId, refusal: &Refusal) {
+        self.counters.refused += 1;
+        if self.quarantine.len() >= QUARANTINED_AUTHORS && !self.quarantine.contains_key(&author) {
+            self.quarantine.pop_first();
+        }
+        let row = self.quarantine.entry(author).or_insert(Quarantine { refusal: refusal.clone(), count: 0 });
+        row.refusal = refusal.clone();
+        row.count += 1;
+        self.emit(Effect::Alarm(Alarm::Quarantined { author, refusal: refusal.clone() }));
+    }
+
+    fn tick(&mut self, now: Millis) -> Hlc {
+        self.clock = self.clock.tick(now);
+        self.clock
+    }
+}

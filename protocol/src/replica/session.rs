@@ -1,0 +1,493 @@
+//! Reconciliation with one connected peer. All of it belongs to the connection and dies with it.
+//!
+//! Both sides say [`Hello`] with digests of the documents that both may hold. Documents that only one side has
+//! are served at once; for those that differ, both send their vectors and serve what the other lacks: one and a
+//! half round trips until the last missing segment is on its way. Afterwards each new segment is pushed to every
+//! peer that is not known to have it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Alarm, Effect, Replica};
+use crate::access;
+use crate::doc::{doc_mark, first_eight, tip_mark};
+use crate::error::{Code, Refusal};
+use crate::frame::{DocVector, Frame, Hello, Marks, VERSION};
+use crate::id::{Actor, DocId, Kind, NodeId};
+use crate::org::OrgCode;
+use crate::segment::{Header, Segment};
+use crate::time::Millis;
+
+/// Up to this many documents are named one by one in the first word.
+const DOC_MARKS: usize = 256;
+/// Vectors in one frame.
+const VECTORS_PER_FRAME: usize = 512;
+/// Times that a document is asked for again over one connection: a peer whose journal has a hole cannot fill it.
+const ASK_AGAIN: u8 = 3;
+
+/// A connection, as the driver numbers it. Numbers are not used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PeerId(pub u64);
+
+/// What is known of one connection.
+#[derive(Debug)]
+pub(super) struct Session {
+    node: NodeId,
+    org: OrgCode,
+    greeted: bool,
+    last_heard: Millis,
+    skew_ms: i64,
+    /// How far the peer has said it is, or has been served, per document. A document that is absent is unsettled.
+    known: BTreeMap<DocId, BTreeMap<Actor, u64>>,
+    /// Documents whose vectors were sent to the peer.
+    vectors_sent: BTreeSet<DocId>,
+    /// Documents that differ and whose vectors the peer has yet to send.
+    awaited: BTreeSet<u64>,
+    /// Organisations that differ and whose documents' digests the peer has yet to send.
+    awaited_orgs: BTreeSet<OrgCode>,
+    /// How often a document was asked for again after a gap.
+    asked: BTreeMap<DocId, u8>,
+    /// What the peer has and this node lacks: last sequence number by document and actor.
+    lacking: BTreeMap<(DocId, Actor), u64>,
+    /// Documents with a segment whose author was not known.
+    unknown_authors: BTreeSet<DocId>,
+    /// Segments and bytes that the peer said it would send.
+    promised: (u64, u64),
+}
+
+impl Session {
+    /// Whether both sides have compared everything.
+    fn has_compared(&self) -> bool {
+        self.greeted && self.awaited.is_empty() && self.awaited_orgs.is_empty()
+    }
+}
+
+/// What a person may know of a connection.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionStatus {
+    /// The peer.
+    pub node: NodeId,
+    /// Its organisation.
+    pub org: OrgCode,
+    /// When anything was last heard from it.
+    pub last_heard: Millis,
+    /// Its clock minus ours when it greeted, in milliseconds.
+    pub skew_ms: i64,
+    /// Changes that it has and we lack, as far as known.
+    pub behind: u64,
+    /// Changes that we have and it has not confirmed.
+    pub ahead: u64,
+    /// Whether both have compared everything and nothing is on the way to us.
+    pub caught_up: bool,
+    /// Segments and bytes that the peer said it would send.
+    pub promised: (u64, u64),
+}
+
+impl Replica {
+    /// A connection to `node` of `org` is up, both proven by its certificate.
+    pub fn connected(&mut self, now: Millis, peer: PeerId, node: NodeId, org: OrgCode) {
+        let session = Session {
+            node,
+            org: org.clone(),
+            greeted: false,
+            last_heard: now,
+            skew_ms: 0,
+            known: BTreeMap::new(),
+            vectors_sent: BTreeSet::new(),
+            awaited: BTreeSet::new(),
+            awaited_orgs: BTreeSet::new(),
+            asked: BTreeMap::new(),
+            lacking: BTreeMap::new(),
+            unknown_authors: BTreeSet::new(),
+            promised: (0, 0),
+        };
+        self.sessions.insert(peer, session);
+        if self.views.directory.revocation(node).is_some() {
+            self.emit(Effect::Close(peer, Refusal::new(Code::Revoked, node)));
+            return;
+        }
+        let marks = self.marks_for(&org);
+        let clock = self.tick(now);
+        let org = self.member.org.clone();
+        let hello = Hello { min_version: VERSION, max_version: VERSION, node: self.node, org, clock, marks };
+        self.emit(Effect::Send(peer, Frame::Hello(hello)));
+    }
+
+    /// A connection is gone, and with it all that was known of it.
+    pub fn disconnected(&mut self, peer: PeerId) {
+        self.sessions.remove(&peer);
+    }
+
+    /// Takes any frame but a segment, which the driver verifies first.
+    ///
+    /// # Errors
+    /// [`Code::BadFrame`] and [`Code::BadVersion`]; the driver closes the connection.
+    pub fn frame(&mut self, now: Millis, peer: PeerId, frame: Frame) -> Result<(), Refusal> {
+        self.heard(now, peer);
+        let greeted = self.sessions.get(&peer).is_some_and(|session| session.greeted);
+        match frame {
+            Frame::Hello(hello) if !greeted => self.greet(now, peer, hello)?,
+            _ if !greeted => return Err(Refusal::new(Code::BadFrame, "before hello")),
+            Frame::OrgDocs(org, docs) => self.compare_org(peer, &org, &docs),
+            Frame::Vectors(vectors) => self.compare_vectors(peer, vectors),
+            Frame::Have(rows) => self.confirm(peer, rows),
+            Frame::Totals(segments, bytes) => self.promise(peer, segments, bytes),
+            Frame::Busy(_) => {}
+            Frame::Hello(_) | Frame::Segment(_) => return Err(Refusal::new(Code::BadFrame, "out of place")),
+        }
+        self.thaw_if_caught_up();
+        Ok(())
+    }
+
+    /// All connections.
+    pub fn sessions(&self) -> impl Iterator<Item = (PeerId, SessionStatus)> {
+        self.sessions.iter().map(|(peer, session)| (*peer, self.status(session)))
+    }
+
+    fn status(&self, session: &Session) -> SessionStatus {
+        let have = |doc: &DocId, actor: Actor| self.docs.get(doc).map_or(0, |d| d.last(actor));
+        let behind = session.lacking.iter().map(|((doc, actor), last)| last.saturating_sub(have(doc, *actor))).sum();
+        let ahead = self
+            .shared_with(&session.org)
+            .filter_map(|(id, doc)| session.known.get(id).map(|known| (doc, known)))
+            .flat_map(|(doc, known)| {
+                doc.vector.iter().map(|(actor, tip)| tip.last.saturating_sub(known.get(actor).copied().unwrap_or(0)))
+            })
+            .sum();
+        SessionStatus {
+            node: session.node,
+            org: session.org.clone(),
+            last_heard: session.last_heard,
+            skew_ms: session.skew_ms,
+            behind,
+            ahead,
+            caught_up: session.has_compared() && session.lacking.is_empty(),
+            promised: session.promised,
+        }
+    }
+
+    pub(super) fn session_org(&self, peer: PeerId) -> Option<&OrgCode> {
+        self.sessions.get(&peer).map(|session| &session.org)
+    }
+
+    pub(super) fn heard(&mut self, now: Millis, peer: PeerId) {
+        if let Some(session) = self.sessions.get_mut(&peer) {
+            session.last_heard = now;
+        }
+    }
+
+    fn doc_marks(&self, org: &OrgCode) -> Vec<(u64, u64)> {
+        let mut marks: Vec<_> = self.shared_with(org).map(|(id, doc)| (doc_mark(id), doc.digest())).collect();
+        marks.sort_unstable();
+        marks
+    }
+
+    fn org_marks(&self, org: &OrgCode) -> BTreeMap<OrgCode, u64> {
+        let mut hashers: BTreeMap<OrgCode, blake3::Hasher> = BTreeMap::new();
+        for (id, doc) in self.shared_with(org) {
+            let hasher = hashers.entry(id.org.clone()).or_default();
+            hasher.update(&doc_mark(id).to_be_bytes());
+            hasher.update(&doc.digest().to_be_bytes());
+        }
+        hashers.into_iter().map(|(org, hasher)| (org, first_eight(&hasher))).collect()
+    }
+
+    fn marks_for(&self, org: &OrgCode) -> Marks {
+        if self.shared_with(org).count() <= DOC_MARKS {
+            Marks::Docs(self.doc_marks(org))
+        } else {
+            Marks::Orgs(self.org_marks(org).into_iter().collect())
+        }
+    }
+
+    fn greet(&mut self, now: Millis, peer: PeerId, hello: Hello) -> Result<(), Refusal> {
+        if hello.min_version > VERSION || hello.max_version < VERSION {
+            let detail = format!("{}-{} / {VERSION}", hello.min_version, hello.max_version);
+            return Err(Refusal::new(Code::BadVersion, detail));
+        }
+        let Some(session) = self.sessions.get_mut(&peer) else { return Ok(()) };
+        if (session.node, &session.org) != (hello.node, &hello.org) {
+            return Err(Refusal::new(Code::BadFrame, "hello does not match the certificate"));
+        }
+        session.greeted = true;
+        let signed = |millis: Millis| i64::try_from(millis.0).unwrap_or(i64::MAX);
+        session.skew_ms = signed(hello.clock.millis()) - signed(now);
+        let org = session.org.clone();
+        match hello.marks {
+            Marks::Docs(theirs) => self.compare_docs(peer, &theirs, |_| true),
+            Marks::Orgs(theirs) => {
+                let theirs: BTreeMap<OrgCode, u64> = theirs.into_iter().collect();
+                let mine = self.org_marks(&org);
+                let equal: BTreeSet<OrgCode> = mine
+                    .iter()
+                    .filter(|(org, mark)| theirs.get(*org) == Some(mark))
+                    .map(|(org, _)| org.clone())
+                    .collect();
+                self.settle(peer, |id| equal.contains(&id.org));
+                let differing = mine.keys().chain(theirs.keys()).filter(|org| !equal.contains(*org)).cloned().collect();
+                if let Some(session) = self.sessions.get_mut(&peer) {
+                    session.awaited_orgs = differing;
+                }
+                for org_differs in mine.keys().filter(|org| !equal.contains(*org)) {
+                    let docs = self.docs_of(&org, org_differs);
+                    self.emit(Effect::Send(peer, Frame::OrgDocs(org_differs.clone(), docs)));
+                }
+                for unknown in theirs.keys().filter(|org| !mine.contains_key(*org)) {
+                    self.emit(Effect::Send(peer, Frame::OrgDocs(unknown.clone(), Vec::new())));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn docs_of(&self, peer_org: &OrgCode, org: &OrgCode) -> Vec<(u64, u64)> {
+        let docs = self.shared_with(peer_org).filter(|(id, _)| id.org == *org);
+        docs.map(|(id, doc)| (doc_mark(id), doc.digest())).collect()
+    }
+
+    fn compare_org(&mut self, peer: PeerId, org: &OrgCode, theirs: &[(u64, u64)]) {
+        if let Some(session) = self.sessions.get_mut(&peer) {
+            session.awaited_orgs.remove(org);
+        }
+        self.compare_docs(peer, theirs, |id| id.org == *org);
+    }
+
+    /// Takes documents for which digests are equal as settled.
+    fn settle(&mut self, peer: PeerId, equal: impl Fn(&DocId) -> bool) {
+        let Some(org) = self.session_org(peer).cloned() else { return };
+        let settled: Vec<_> = self
+            .shared_with(&org)
+            .filter(|(id, _)| equal(id))
+            .map(|(id, doc)| (id.clone(), doc.vector.iter().map(|(actor, tip)| (*actor, tip.last)).collect()))
+            .collect();
+        if let Some(session) = self.sessions.get_mut(&peer) {
+            session.known.extend(settled);
+        }
+    }
+
+    /// Compares digests: equal ones are settled, ours alone are served, differing ones go on with vectors.
+    fn compare_docs(&mut self, peer: PeerId, theirs: &[(u64, u64)], part: impl Fn(&DocId) -> bool) {
+        let Some(org) = self.session_org(peer).cloned() else { return };
+        let theirs: BTreeMap<u64, u64> = theirs.iter().copied().collect();
+        let mine: BTreeMap<u64, (DocId, u64)> = self
+            .shared_with(&org)
+            .filter(|(id, _)| part(id))
+            .map(|(id, doc)| (doc_mark(id), (id.clone(), doc.digest())))
+            .collect();
+        self.settle(peer, |id| {
+            mine.get(&doc_mark(id)).is_some_and(|(_, digest)| theirs.get(&doc_mark(id)) == Some(digest))
+        });
+        let awaited = theirs.iter().filter(|(mark, digest)| mine.get(mark).is_none_or(|(_, d)| d != *digest));
+        let awaited: Vec<u64> = awaited.map(|(mark, _)| *mark).collect();
+        if let Some(session) = self.sessions.get_mut(&peer) {
+            session.awaited.extend(awaited);
+        }
+        let mut differing = Vec::new();
+        let mut alone = Vec::new();
+        for (mark, (id, digest)) in mine {
+            match theirs.get(&mark) {
+                Some(their_digest) if *their_digest == digest => {}
+                Some(_) => differing.push(id),
+                None => alone.push(id),
+            }
+        }
+        alone.sort_by_key(sync_order);
+        differing.sort_by_key(sync_order);
+        self.send_vectors(peer, &differing);
+        self.send_vectors(peer, &alone);
+        for id in alone {
+            self.serve(peer, &id, BTreeMap::new());
+        }
+    }
+
+    /// Sends the vectors of these documents.
+    fn send_vectors(&mut self, peer: PeerId, ids: &[DocId]) {
+        for group in ids.chunks(VECTORS_PER_FRAME) {
+            let vectors = group.iter().map(|id| self.vector_of(id)).collect();
+            if let Some(session) = self.sessions.get_mut(&peer) {
+                session.vectors_sent.extend(group.iter().cloned());
+            }
+            self.emit(Effect::Send(peer, Frame::Vectors(vectors)));
+        }
+    }
+
+    fn vector_of(&self, id: &DocId) -> DocVector {
+        let doc = self.docs.get(id);
+        let tips = doc.into_iter().flat_map(|doc| &doc.vector);
+        DocVector { doc: id.clone(), tips: tips.map(|(actor, tip)| (*actor, tip.last, tip_mark(&tip.id))).collect() }
+    }
+
+    fn compare_vectors(&mut self, peer: PeerId, vectors: Vec<DocVector>) {
+        let Some(org) = self.session_org(peer).cloned() else { return };
+        let mut mine_unsent = Vec::new();
+        let mut to_serve = Vec::new();
+        for DocVector { doc: id, tips } in vectors {
+            if !access::may_carry(&org, &id) || !access::may_carry(&self.member.org, &id) {
+                continue;
+            }
+            self.note_forks(&id, &tips);
+            let lacking: Vec<_> = tips
+                .iter()
+                .filter(|(actor, last, _)| self.docs.get(&id).map_or(0, |doc| doc.last(*actor)) < *last)
+                .map(|(actor, last, _)| ((id.clone(), *actor), *last))
+                .collect();
+            let Some(session) = self.sessions.get_mut(&peer) else { return };
+            session.awaited.remove(&doc_mark(&id));
+            session.lacking.extend(lacking);
+            if !session.vectors_sent.contains(&id) && self.docs.contains_key(&id) {
+                mine_unsent.push(id.clone());
+            }
+            to_serve.push((id, tips.into_iter().map(|(actor, last, _)| (actor, last)).collect()));
+        }
+        self.send_vectors(peer, &mine_unsent);
+        to_serve.sort_by_key(|(id, _)| sync_order(id));
+        for (id, theirs) in to_serve {
+            self.serve(peer, &id, theirs);
+        }
+    }
+
+    /// An equal number with another hash is a fork, known before any segment moves.
+    fn note_forks(&mut self, id: &DocId, tips: &[(Actor, u64, u64)]) {
+        let Some(doc) = self.docs.get(id) else { return };
+        let differs = |actor: &Actor, last: u64, mark: u64| {
+            doc.vector.get(actor).is_some_and(|tip| tip.last == last && tip_mark(&tip.id) != mark)
+        };
+        let forks: Vec<_> = tips.iter().filter(|(a, l, m)| differs(a, *l, *m)).map(|(a, l, _)| (*a, *l)).collect();
+        for (actor, seq) in forks {
+            if self.forked.insert((id.clone(), actor)) {
+                self.emit(Effect::Alarm(Alarm::Forked { doc: id.clone(), actor, seq }));
+            }
+        }
+    }
+
+    /// Serves what the peer, which is as far as `theirs`, lacks of a document.
+    fn serve(&mut self, peer: PeerId, id: &DocId, mut theirs: BTreeMap<Actor, u64>) {
+        let mine: Vec<(Actor, u64)> =
+            self.docs.get(id).into_iter().flat_map(|doc| &doc.vector).map(|(actor, tip)| (*actor, tip.last)).collect();
+        for (actor, last) in mine {
+            let after = theirs.get(&actor).copied().unwrap_or(0);
+            if after < last {
+                theirs.insert(actor, last);
+                self.emit(Effect::Serve { peer, doc: id.clone(), actor, after, upto: last });
+            }
+        }
+        if let Some(session) = self.sessions.get_mut(&peer) {
+            session.known.insert(id.clone(), theirs);
+        }
+    }
+
+    /// Pushes a new segment to every settled peer that may hold it and is not known to have it.
+    pub(super) fn announce(&mut self, segment: &Segment, from: Option<PeerId>) {
+        let Header { doc, actor, last, .. } = &segment.header;
+        let mut serves = Vec::new();
+        for (peer, session) in &mut self.sessions {
+            if Some(*peer) == from || !session.greeted || !access::may_carry(&session.org, doc) {
+                continue;
+            }
+            // A document that the peer has said nothing of is unsettled only while its vectors are on the way.
+            let comparing = session.awaited_orgs.contains(&doc.org) || session.awaited.contains(&doc_mark(doc));
+            if comparing && !session.known.contains_key(doc) {
+                continue;
+            }
+            let known = session.known.entry(doc.clone()).or_default().entry(*actor).or_insert(0);
+            if *known < *last {
+                serves.push(Effect::Serve { peer: *peer, doc: doc.clone(), actor: *actor, after: *known, upto: *last });
+                *known = *last;
+            }
+        }
+        for serve in serves {
+            self.emit(serve);
+        }
+    }
+
+    /// Notes that the peer has a segment, because it sent it.
+    pub(super) fn peer_has(&mut self, peer: PeerId, header: &Header) {
+        let Some(session) = self.sessions.get_mut(&peer) else { return };
+        let have = self.docs.get(&header.doc).map_or(0, |doc| doc.last(header.actor));
+        let key = (header.doc.clone(), header.actor);
+        if session.lacking.get(&key).is_some_and(|last| *last <= have) {
+            session.lacking.remove(&key);
+        }
+        if let Some(known) = session.known.get_mut(&header.doc) {
+            let last = known.entry(header.actor).or_insert(0);
+            *last = header.last.max(*last);
+        }
+    }
+
+    fn confirm(&mut self, peer: PeerId, rows: Vec<(DocId, Actor, u64)>) {
+        let Some(session) = self.sessions.get_mut(&peer) else { return };
+        for (doc, actor, last) in rows {
+            if let Some(known) = session.known.get_mut(&doc) {
+                let entry = known.entry(actor).or_insert(0);
+                *entry = last.max(*entry);
+            }
+        }
+    }
+
+    fn promise(&mut self, peer: PeerId, segments: u64, bytes: u64) {
+        if let Some(session) = self.sessions.get_mut(&peer) {
+            session.promised = (segments, bytes);
+        }
+    }
+
+    /// Tells the peer how far this node is, so that it serves again from there.
+    pub(super) fn ask_again(&mut self, peer: PeerId, id: &DocId) {
+        let Some(session) = self.sessions.get_mut(&peer) else { return };
+        let asked = session.asked.entry(id.clone()).or_insert(0);
+        if *asked == ASK_AGAIN {
+            return;
+        }
+        *asked += 1;
+        self.send_vectors(peer, std::slice::from_ref(id));
+    }
+
+    pub(super) fn retry_later(&mut self, peer: PeerId, id: &DocId) {
+        if let Some(session) = self.sessions.get_mut(&peer) {
+            session.unknown_authors.insert(id.clone());
+        }
+    }
+
+    /// The directory has grown: asks again for what was refused because its author was not in it.
+    pub(super) fn retry_unknown_authors(&mut self) {
+        let retries: Vec<(PeerId, Vec<DocId>)> = self
+            .sessions
+            .iter_mut()
+            .map(|(peer, session)| (*peer, std::mem::take(&mut session.unknown_authors).into_iter().collect()))
+            .collect();
+        for (peer, docs) in retries {
+            self.send_vectors(peer, &docs);
+        }
+    }
+
+    pub(super) fn close_revoked(&mut self) {
+        let revoked: Vec<_> = self
+            .sessions
+            .iter()
+            .filter(|(_, session)| self.views.directory.revocation(session.node).is_some())
+            .map(|(peer, session)| (*peer, session.node))
+            .collect();
+        for (peer, node) in revoked {
+            self.emit(Effect::Close(peer, Refusal::new(Code::Revoked, node)));
+        }
+    }
+
+    /// A restored node may spend again once the township has nothing of its own that it lacks.
+    pub(super) fn thaw_if_caught_up(&mut self) {
+        let township = self.member.org.township();
+        let caught_up = |session: &Session| {
+            Some(&session.org) == township.as_ref()
+                && session.has_compared()
+                && session.lacking.keys().all(|(_, actor)| actor.node != self.node)
+        };
+        if self.frozen && self.sessions.values().any(caught_up) {
+            self.frozen = false;
+        }
+    }
+}
+
+/// What others need to be understood first, then the newest.
+fn sync_order(id: &DocId) -> (usize, std::cmp::Reverse<crate::id::Shard>, OrgCode) {
+    let kind = Kind::ALL.iter().position(|kind| *kind == id.kind).unwrap_or(Kind::ALL.len());
+    (kind, std::cmp::Reverse(id.shard), id.org.clone())
+}

@@ -1,0 +1,195 @@
+//! What all documents say together: the directory, the rule book, the accounts and the book of rights.
+//!
+//! Views are folds over the documents' summaries, kept up to date record by record.
+
+use std::collections::BTreeMap;
+
+use smol_str::SmolStr;
+
+use crate::doc::Doc;
+use crate::escrow::Totals;
+use crate::id::{DocId, NodeId};
+use crate::org::{Level, OrgCode};
+use crate::schema::{Account, AccountId, Cohort, Item, ItemCode, NodeEntry, Org, Points, Revocation, Rule, RuleCode};
+use crate::summary::{Absorbed, Fact, Summary};
+use crate::time::Date;
+
+/// Organisations, nodes and revocations.
+#[derive(Clone, Debug, Default)]
+pub struct Directory {
+    orgs: BTreeMap<OrgCode, Org>,
+    nodes: BTreeMap<NodeId, NodeEntry>,
+    revoked: BTreeMap<NodeId, Revocation>,
+}
+
+impl Directory {
+    /// All organisations, by code.
+    pub fn orgs(&self) -> impl Iterator<Item = &Org> {
+        self.orgs.values()
+    }
+
+    /// All nodes ever enrolled, by id.
+    pub fn nodes(&self) -> impl Iterator<Item = &NodeEntry> {
+        self.nodes.values()
+    }
+
+    /// A node.
+    pub fn node(&self, node: NodeId) -> Option<&NodeEntry> {
+        self.nodes.get(&node)
+    }
+
+    /// An organisation.
+    pub fn org(&self, org: &OrgCode) -> Option<&Org> {
+        self.orgs.get(org)
+    }
+
+    /// An organisation's name, or its code.
+    pub fn name(&self, org: &OrgCode) -> SmolStr {
+        self.orgs.get(org).map_or_else(|| SmolStr::from(org.as_str()), |o| o.name.clone())
+    }
+
+    /// Why and when a node was revoked.
+    pub fn revocation(&self, node: NodeId) -> Option<&Revocation> {
+        self.revoked.get(&node)
+    }
+
+    /// The node that acts for an organisation and is not revoked; the lowest id if there are several.
+    pub fn node_of(&self, org: &OrgCode) -> Option<NodeId> {
+        self.nodes.values().find(|n| n.org == *org && !self.revoked.contains_key(&n.node)).map(|n| n.node)
+    }
+
+    /// The names of villages and merchants, for files that name them so.
+    pub fn names(&self, level: Level) -> BTreeMap<SmolStr, OrgCode> {
+        self.orgs.values().filter(|o| o.code.level() == level).map(|o| (o.name.clone(), o.code.clone())).collect()
+    }
+}
+
+/// Rules and redemption items in all their versions.
+#[derive(Clone, Debug, Default)]
+pub struct RuleBook {
+    rules: BTreeMap<(RuleCode, Cohort), BTreeMap<Date, Rule>>,
+    items: BTreeMap<ItemCode, BTreeMap<Date, Item>>,
+}
+
+impl RuleBook {
+    /// The version of a rule that counts for a resident segment on a day.
+    pub fn rule(&self, code: &RuleCode, cohort: Cohort, on: Date) -> Option<&Rule> {
+        self.rules.get(&(code.clone(), cohort))?.range(..=on).next_back().map(|(_, rule)| rule)
+    }
+
+    /// The version of an item that counts on a day.
+    pub fn item(&self, code: &ItemCode, on: Date) -> Option<&Item> {
+        self.items.get(code)?.range(..=on).next_back().map(|(_, item)| item)
+    }
+
+    /// All versions of all rules.
+    pub fn rules(&self) -> impl Iterator<Item = &Rule> {
+        self.rules.values().flat_map(BTreeMap::values)
+    }
+
+    /// All versions of all items.
+    pub fn items(&self) -> impl Iterator<Item = &Item> {
+        self.items.values().flat_map(BTreeMap::values)
+    }
+}
+
+/// Enters a value unless a lower one stands there: of two that were written apart, every replica shows the same.
+fn keep_lower<K: Ord, V, R: Ord>(map: &mut BTreeMap<K, V>, key: K, value: V, rank: impl Fn(&V) -> R) {
+    if map.get(&key).is_none_or(|known| rank(&value) < rank(known)) {
+        map.insert(key, value);
+    }
+}
+
+/// All views.
+#[derive(Clone, Debug, Default)]
+pub struct Views {
+    /// Organisations, nodes, revocations.
+    pub directory: Directory,
+    /// Rules and items.
+    pub rules: RuleBook,
+    /// Accounts with their village.
+    pub accounts: BTreeMap<AccountId, (OrgCode, Account)>,
+    /// Sums and rights by account.
+    pub book: BTreeMap<AccountId, Totals>,
+}
+
+impl Views {
+    /// The views of all these documents.
+    pub fn of<'a>(docs: impl Iterator<Item = (&'a DocId, &'a Doc)>) -> Views {
+        let mut views = Views::default();
+        for (id, doc) in docs {
+            views.fold(id, doc);
+        }
+        views
+    }
+
+    /// Adds a whole document.
+    pub fn fold(&mut self, id: &DocId, doc: &Doc) {
+        match &doc.summary {
+            Summary::Points(points) => {
+                for (account, totals) in &points.accounts {
+                    self.book.entry(account.clone()).or_default().merge(totals);
+                }
+            }
+            Summary::Register(facts) => {
+                for (_, fact) in facts.values().flatten() {
+                    self.absorb_fact(id, fact);
+                }
+            }
+        }
+    }
+
+    /// Adds one record of a document.
+    pub(crate) fn absorb(&mut self, id: &DocId, absorbed: &Absorbed, author: NodeId) {
+        match absorbed {
+            Absorbed::Entry(entry) => self.book.entry(entry.account().clone()).or_default().absorb(entry, author),
+            Absorbed::Fact(fact) => self.absorb_fact(id, fact),
+            Absorbed::Void => {}
+        }
+    }
+
+    fn absorb_fact(&mut self, id: &DocId, fact: &Fact) {
+        match fact.clone() {
+            Fact::Org(org) => {
+                let known = self.directory.orgs.get(&org.code).map_or(0, |o| o.version);
+                if org.version > known {
+                    self.directory.orgs.insert(org.code.clone(), org);
+                }
+            }
+            Fact::Node(node) => {
+                self.directory.nodes.entry(node.node).or_insert(node);
+            }
+            Fact::Revocation(revocation) => {
+                self.directory.revoked.entry(revocation.node).or_insert(revocation);
+            }
+            Fact::Rule(rule) => {
+                let versions = self.rules.rules.entry((rule.code.clone(), rule.cohort)).or_default();
+                keep_lower(versions, rule.effective_from, rule, |rule| (rule.points, rule.daily_cap));
+            }
+            Fact::Item(item) => {
+                let versions = self.rules.items.entry(item.code.clone()).or_default();
+                keep_lower(versions, item.effective_from, item, |item| item.price);
+            }
+            Fact::Account(account) => {
+                let row = (id.org.clone(), account.clone());
+                keep_lower(&mut self.accounts, account.account, row, |(org, _)| org.clone());
+            }
+            Fact::Term(_) => {}
+        }
+    }
+
+    /// Sums and rights of an account; zero if it has no entries.
+    pub fn totals(&self, account: &AccountId) -> Totals {
+        self.book.get(account).cloned().unwrap_or_default()
+    }
+
+    /// Accounts that some node has overspent.
+    pub fn overspent(&self) -> impl Iterator<Item = &AccountId> {
+        self.book.iter().filter(|(_, totals)| totals.is_overspent()).map(|(account, _)| account)
+    }
+
+    /// Points that can still be spent, over all accounts.
+    pub fn available(&self) -> Points {
+        self.book.values().map(Totals::available).sum()
+    }
+}
