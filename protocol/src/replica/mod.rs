@@ -200,14 +200,20 @@ impl Replica {
         self.docs.insert(id, doc);
     }
 
-    /// Applies a segment from the journal that the restored documents do not cover yet.
+    /// Applies a segment from the journal that the restored documents do not cover yet. False when its predecessors
+    /// are damaged or missing: it does not count until they, and it, have been fetched again from a peer.
     ///
     /// # Errors
     /// When its body does not open.
-    pub fn replay(&mut self, verified: Verified) -> Result<Arc<Segment>, Refusal> {
-        let segment = Arc::new(verified.open()?);
+    pub fn replay(&mut self, verified: Verified) -> Result<bool, Refusal> {
+        let segment = verified.open()?;
+        let header = &segment.header;
+        let have = self.docs.get(&header.doc).map_or(0, |doc| doc.last(header.actor));
+        if header.first > have + 1 {
+            return Ok(false);
+        }
         self.apply(&segment);
-        Ok(segment)
+        Ok(true)
     }
 
     /// This node's id.
@@ -258,6 +264,11 @@ impl Replica {
     /// The highest time that this replica has seen: a floor for a clock that was reset by a power cut.
     pub fn clock(&self) -> Hlc {
         self.clock
+    }
+
+    /// Tells of a time that was seen durable before: the clock never falls behind it.
+    pub fn raise_clock(&mut self, floor: Hlc) {
+        self.clock = self.clock.max(floor);
     }
 
     /// Reports that all appends up to and with `token` are durable.
