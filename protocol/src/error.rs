@@ -96,6 +96,8 @@ codes! {
     Disk "XY-304" Local "disk error" "see the log" "磁盘错误" "请查看日志";
     Network "XY-305" Local "cannot connect" "check the address and the network" "无法连接" "请检查地址和网络";
     Corrupt "XY-306" Local "stored data is damaged" "it is fetched again from peers; replace the disk if it recurs" "存储数据损坏" "将从其他节点重新获取；反复出现请更换磁盘";
+    NewerData "XY-307" Local "stored by a newer version of this program" "start the newer version" "数据由更新版本的程序写入" "请启动较新的版本";
+    InUse "XY-308" Local "the data folder is in use by another process" "stop that process first, or give this one a folder of its own" "数据目录正被另一个进程使用" "请先停止该进程，或另用一个目录";
 }
 
 /// A refusal: a code and the detail that makes it useful.
