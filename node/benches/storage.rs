@@ -110,23 +110,24 @@ fn replays(dir: &Path) -> Outcome {
 }
 
 fn indexes(dir: &Path) -> Outcome {
-    println!("\nindex of {ROWS} rows of 2 to 20 KB");
-    for mode in ["low-space", "high-throughput"] {
-        let folder = dir.join(mode);
+    for (mode, largest) in [("low-space", 6), ("low-space", 20), ("high-throughput", 20)] {
+        println!("\nindex of {ROWS} rows of 2 to {largest} KB, {mode}");
+        let largest = largest << 10;
+        let folder = dir.join(format!("{mode}-{largest}"));
         fs::create_dir_all(&folder)?;
         let options = SledOptions { high_throughput: mode == "high-throughput", ..SledOptions::default() };
         let mut index = SledIndex::open(&folder.join("index"), options)?;
         let start = Instant::now();
-        fill(&mut index, 0)?;
+        fill(&mut index, 0, largest)?;
         let filled = start.elapsed();
         let start = Instant::now();
         for round in 1..=20 {
-            rewrite(&mut index, round)?;
+            rewrite(&mut index, round, largest)?;
         }
         let rewritten = start.elapsed() / 20;
         drop(index);
         println!(
-            "{mode}: filled in {:.0} ms, checkpoint of 20 changed rows {:.1} ms, {:.1} MB on disk",
+            "filled in {:.0} ms, checkpoint of 20 changed rows {:.1} ms, {:.1} MB on disk",
             micros(filled) / 1e3,
             micros(rewritten) / 1e3,
             bytes_below(&folder)? as f64 / 1e6,
@@ -140,9 +141,9 @@ fn indexes(dir: &Path) -> Outcome {
     Ok(())
 }
 
-fn fill(index: &mut SledIndex, round: u64) -> Outcome {
+fn fill(index: &mut SledIndex, round: u64, largest: u64) -> Outcome {
     for number in 0..ROWS {
-        put(index, number, round);
+        put(index, number, round, largest);
         if index.unsaved_bytes() > 4 << 20 {
             index.checkpoint(b"filling")?;
         }
@@ -150,15 +151,15 @@ fn fill(index: &mut SledIndex, round: u64) -> Outcome {
     Ok(index.checkpoint(b"filled")?)
 }
 
-fn rewrite(index: &mut SledIndex, round: u64) -> Outcome {
+fn rewrite(index: &mut SledIndex, round: u64, largest: u64) -> Outcome {
     for number in 0..20 {
-        put(index, (number * 97 + round) % ROWS, round);
+        put(index, (number * 97 + round) % ROWS, round, largest);
     }
     Ok(index.checkpoint(b"changed")?)
 }
 
-fn put(index: &mut SledIndex, number: u64, round: u64) {
-    let length = 2048 + (number * 7919 + round) % 18_000;
+fn put(index: &mut SledIndex, number: u64, round: u64, largest: u64) {
+    let length = 2048 + (number * 7919 + round) % (largest - 2048);
     let value: Vec<u8> = (0..length).map(|i| (i.wrapping_mul(31) ^ number).to_le_bytes()[0]).collect();
     index.put_batch(&[(format!("110112119201/ledger/{number:05}").as_bytes(), Some(&value))]);
 }

@@ -9,15 +9,25 @@ use crate::storage::faulty::{Dice, PowerCut};
 enum Step {
     Append(Vec<usize>),
     Sync,
-    CutPower { sectors: bool, seed: u64 },
-    CutPowerDuringRecovery { seed: u64 },
-    Flip { seed: u64 },
+    /// The process dies, the machine does not.
+    Kill,
+    CutPower {
+        sectors: bool,
+        seed: u64,
+    },
+    CutPowerDuringRecovery {
+        seed: u64,
+    },
+    Flip {
+        seed: u64,
+    },
 }
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         5 => prop::collection::vec(prop_oneof![8usize..200, 900usize..1500], 1..6).prop_map(Step::Append),
         3 => Just(Step::Sync),
+        1 => Just(Step::Kill),
         2 => (any::<bool>(), any::<u64>()).prop_map(|(sectors, seed)| Step::CutPower { sectors, seed }),
         1 => any::<u64>().prop_map(|seed| Step::CutPowerDuringRecovery { seed }),
         1 => any::<u64>().prop_map(|seed| Step::Flip { seed }),
@@ -117,6 +127,10 @@ proptest! {
             match step {
                 Step::Append(lengths) => told.append(&lengths),
                 Step::Sync => told.sync(),
+                Step::Kill => {
+                    told.journal = None;
+                    told.reopen(None);
+                }
                 Step::CutPower { sectors, seed } => {
                     told.cut_power(if sectors { PowerCut::AnySectors } else { PowerCut::InOrder }, seed);
                     told.reopen(None);
