@@ -1,1 +1,5 @@
 //! The node.
+
+#![forbid(unsafe_code)]
+
+pub mod pki;
