@@ -24,6 +24,8 @@ mod token;
 pub mod transport;
 mod verify;
 
+#[cfg(test)]
+mod tests;
 
 pub use address::Address;
 pub use book::{State, TokenBook, TokenStatus};
