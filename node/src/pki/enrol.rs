@@ -151,7 +151,7 @@ impl Request {
         }
     }
 
-    /// A request for a new certificate; `pin` is that of the root which the server showed.
+    /// A request for a new certificate; `pin` comes from [`super::server_pin`].
     pub fn renew(identity: &Identity, pin: Pin, binding: &[u8; 32], software: &str) -> Request {
         let message = proof_message(None, pin, binding, &identity.public_key());
         Request::Renew {

@@ -36,6 +36,8 @@ pub use crl::RevocationLists;
 pub use identity::Identity;
 pub use secret::{PseudonymKey, TokenSecret};
 pub use spiffe::{Spiffe, TrustDomain};
-pub use tls::{ENROL_ALPN, Purpose, SYNC_ALPN, Tls, enrol_client_config, handshake_refusal, peer_identity, purpose};
+pub use tls::{
+    ENROL_ALPN, Purpose, SYNC_ALPN, Tls, enrol_client_config, handshake_refusal, peer_identity, purpose, server_pin,
+};
 pub use token::{Pin, Token};
 pub use verify::Expected;

@@ -216,10 +216,23 @@ pub fn peer_identity(connection: &quinn::Connection, domain: &TrustDomain) -> Re
     if purpose(connection)? != Purpose::Sync {
         return Err(Refusal::new(Code::BadVersion, "not a sync connection"));
     }
-    let chain = connection.peer_identity().and_then(|chain| chain.downcast::<Vec<CertificateDer<'static>>>().ok());
-    let leaf = chain.as_ref().and_then(|chain| chain.first());
-    let leaf = leaf.ok_or_else(|| Refusal::new(Code::BadCertificate, "the peer showed none"))?;
+    let chain = peer_chain(connection);
+    let leaf = chain.first().ok_or_else(|| Refusal::new(Code::BadCertificate, "the peer showed none"))?;
     Spiffe::of_certificate(leaf)?.require(domain)
+}
+
+/// The pin of the root that the server of an enrolment connection showed, for [`super::enrol::Request::renew`].
+///
+/// # Errors
+/// [`Code::BadCertificate`] when it showed none.
+pub fn server_pin(connection: &quinn::Connection) -> Result<Pin, Refusal> {
+    let chain = peer_chain(connection);
+    Pin::of_certificate(chain.last().ok_or_else(|| Refusal::new(Code::BadCertificate, "the peer showed none"))?)
+}
+
+fn peer_chain(connection: &quinn::Connection) -> Vec<CertificateDer<'static>> {
+    let chain = connection.peer_identity().and_then(|chain| chain.downcast::<Vec<CertificateDer<'static>>>().ok());
+    chain.map(|chain| *chain).unwrap_or_default()
 }
 
 /// Why a connection was not established, in our codes: our refusal of the peer, or the peer's of us.

@@ -75,6 +75,7 @@ async fn exchange(office: &mut Office, identity: &Identity) -> Result<Enrolled, 
     let met = meet(office.client(), office.server.tls().server_config().unwrap()).await;
     let (client, server) = met.both();
     assert_eq!(purpose(server).unwrap(), Purpose::Enrol);
+    assert_eq!(server_pin(client).unwrap(), office.token.pin);
     let (pin, domain) = (office.token.pin, office.town.domain().clone());
     let secret = office.token.secret.clone();
     let ask = async {
