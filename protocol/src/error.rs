@@ -90,6 +90,7 @@ codes! {
     BadCertificate "XY-214" Peer "certificate not acceptable" "renew it by enrolling again" "证书不被接受" "请重新入网换发证书";
     TokenRefused "XY-215" Input "enrolment token unknown, used or expired" "ask the township for a new one" "入网令牌无效、已使用或已过期" "请向镇里索取新令牌";
     PinMismatch "XY-216" Peer "the server's CA key is not the one the token names" "do not go on; check the address with the township" "对方 CA 公钥与令牌所示不符" "请停止操作，并与镇里核对地址";
+    TokenMistyped "XY-217" Input "enrolment token misread" "compare it with the paper group by group, then type it again" "入网令牌抄录有误" "请逐组核对后重新输入";
     BadConfig "XY-301" Local "configuration not acceptable" "correct the file; see config.example.toml" "配置有误" "请更正配置文件，参见 config.example.toml";
     BadFile "XY-302" Input "file cannot be read" "save it as UTF-8 or GBK CSV, or as XLSX" "文件无法读取" "请另存为 UTF-8 或 GBK 编码的 CSV，或 XLSX";
     BadHeader "XY-303" Input "columns missing or unknown" "use the header row of the import guide" "表头缺列或有未知列" "请使用导入说明中的表头";
