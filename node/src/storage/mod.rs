@@ -20,7 +20,16 @@ mod lock;
 mod tests;
 
 pub use disk::{Access, Disk, DiskFile, RealDisk};
+pub use index::{Index, SledIndex, SledOptions};
+pub use journal::{Journal, Options as JournalOptions, Position, Reader, Recovery};
 pub use lock::DataLock;
+
+/// Bytes free for us and bytes in all on the disk that holds `dir`; zeros when it does not say.
+pub fn disk_space(dir: &std::path::Path) -> (u64, u64) {
+    rustix::fs::statvfs(dir).map_or((0, 0), |facts| {
+        (facts.f_bavail.saturating_mul(facts.f_frsize), facts.f_blocks.saturating_mul(facts.f_frsize))
+    })
+}
 
 /// An I/O error as a refusal. `what` names the file by its role, never by a person.
 fn disk_error(what: &str, error: &io::Error) -> Refusal {

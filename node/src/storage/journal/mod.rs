@@ -149,6 +149,15 @@ impl Journal {
         Ok(())
     }
 
+    /// Whether a record of any size would fit now. Asked before anything is counted as written.
+    ///
+    /// # Errors
+    /// [`Code::DiskFull`], and [`Code::ReadOnly`] after a fault.
+    pub fn has_room(&self) -> Result<(), Refusal> {
+        self.usable()?;
+        self.room_for(MAX_PAYLOAD as u64)
+    }
+
     /// Reads a record.
     ///
     /// # Errors
