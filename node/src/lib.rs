@@ -3,8 +3,8 @@
 #![forbid(unsafe_code)]
 
 pub mod api;
-//pub mod cli;
+pub mod cli;
 pub mod config;
-//pub mod console;
+pub mod console;
 pub mod i18n;
 pub mod run;

@@ -1,2 +1,7 @@
-//! Nothing yet.
-fn main() {}
+//! The `xiangyue` binary.
+
+#![forbid(unsafe_code)]
+
+fn main() -> std::process::ExitCode {
+    xiangyue_node::cli::main()
+}

@@ -7,6 +7,7 @@ use xiangyue_protocol::{Code, OrgCode, Refusal};
 
 use crate::api::types::DemoReport;
 use crate::config::Config;
+use crate::i18n::Lang;
 
 /// A township to found.
 #[derive(Clone, Debug)]
@@ -65,8 +66,8 @@ pub struct DemoOptions {
     pub folder: PathBuf,
     /// Seed of the generated records.
     pub seed: u64,
-    /// Whether progress may be drawn on standard error.
-    pub quiet: bool,
+    /// Language of the progress drawn on standard error.
+    pub lang: Lang,
 }
 
 /// Founds a township: CA, node key and certificate, directory, in an empty data folder.

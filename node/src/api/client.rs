@@ -28,12 +28,22 @@ const ANSWER_BYTES: u64 = 256 << 20;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
     /// The node, or this program, refused.
-    Refused(ApiError),
+    Refused(Box<ApiError>),
     /// No node could be reached.
-    Unreachable(ApiError),
+    Unreachable(Box<ApiError>),
 }
 
 impl Failure {
+    /// Refused with this error.
+    pub fn refused(error: ApiError) -> Failure {
+        Failure::Refused(Box::new(error))
+    }
+
+    /// No node: why.
+    fn unreachable(refusal: Refusal) -> Failure {
+        Failure::Unreachable(Box::new(refusal.into()))
+    }
+
     /// The refusal in it.
     pub fn error(&self) -> &ApiError {
         match self {
@@ -44,7 +54,7 @@ impl Failure {
 
 impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Failure {
-        Failure::Refused(ApiError::from(refusal))
+        Failure::refused(ApiError::from(refusal))
     }
 }
 
@@ -121,7 +131,7 @@ impl Client {
             match serde_json::from_str(&line).map_err(|error| Refusal::new(Code::BadFrame, error))? {
                 ImportEvent::Progress(at) => progress(at),
                 ImportEvent::Report(report) => return Ok(report),
-                ImportEvent::Error(error) => return Err(Failure::Refused(error)),
+                ImportEvent::Error(error) => return Err(Failure::refused(error)),
             }
         }
         Err(Refusal::new(Code::Network, "the node ended the import without a report").into())
@@ -160,14 +170,12 @@ impl Client {
         match error {
             ureq::Error::ConnectionFailed | ureq::Error::HostNotFound => self.nobody(),
             ureq::Error::Io(error) if error.kind() == io::ErrorKind::ConnectionRefused => self.nobody(),
-            error => {
-                Failure::Unreachable(Refusal::new(Code::Network, format_args!("{}: {error}", self.address)).into())
-            }
+            error => Failure::unreachable(Refusal::new(Code::Network, format_args!("{}: {error}", self.address))),
         }
     }
 
     fn nobody(&self) -> Failure {
-        Failure::Unreachable(Refusal::new(Code::NotReady, self.address).into())
+        Failure::unreachable(Refusal::new(Code::NotReady, self.address))
     }
 }
 
@@ -180,7 +188,7 @@ fn read(data: &Path, name: &str) -> Result<String, Failure> {
 }
 
 fn not_ready(data: &Path) -> Failure {
-    Failure::Unreachable(Refusal::new(Code::NotReady, data.display()).into())
+    Failure::unreachable(Refusal::new(Code::NotReady, data.display()))
 }
 
 /// The body of a success, or the refusal in it.
@@ -188,12 +196,12 @@ fn answer<T: DeserializeOwned>(response: Response<Body>) -> Result<T, Failure> {
     let status = response.status();
     let mut body = response.into_body();
     let text = body.with_config().limit(ANSWER_BYTES).read_to_vec();
-    let text = text.map_err(|error| Failure::Unreachable(Refusal::new(Code::Network, error).into()))?;
+    let text = text.map_err(|error| Failure::unreachable(Refusal::new(Code::Network, error)))?;
     if status.is_success() {
         return serde_json::from_slice(&text).map_err(|error| Refusal::new(Code::BadFrame, error).into());
     }
     Err(match serde_json::from_slice::<ErrorBody>(&text) {
-        Ok(body) => Failure::Refused(body.error),
+        Ok(body) => Failure::refused(body.error),
         // Another program, or a proxy, may be listening where the node was.
         Err(_) => Refusal::new(Code::Network, format_args!("HTTP {status}")).into(),
     })

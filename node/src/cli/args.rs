@@ -84,7 +84,7 @@ pub(crate) enum Verb {
     /// Let a village's or merchant's node join
     #[command(
         subcommand,
-        after_help = "Example:\n  xiangyue enroll token --org 110112119201 --name 榭楼村 --data ./town\n  xiangyue enroll join @token.txt --data ./xielou"
+        after_help = "Example:\n  xiangyue enroll token --org 110112119201 --name 谢楼村 --data ./town\n  xiangyue enroll join @token.txt --data ./xielou"
     )]
     Enroll(Enroll),
     /// Run the node
@@ -110,9 +110,7 @@ pub(crate) enum Verb {
     #[command(after_help = "Example:\n  xiangyue reverse 2026-0001 --request 2026-0003 --by W07 --memo 重复登记")]
     Reverse(Reverse),
     /// Hand the right to spend points to a merchant's node, or back to a village's
-    #[command(
-        after_help = "Example:\n  xiangyue grant A000001 100 --to 110112119M01 --request 2026-0004 --by W07"
-    )]
+    #[command(after_help = "Example:\n  xiangyue grant A000001 100 --to 110112119M01 --request 2026-0004 --by W07")]
     Grant(Grant),
     /// Show an account's points
     #[command(after_help = "Example:\n  xiangyue balance A000001")]
@@ -124,7 +122,10 @@ pub(crate) enum Verb {
     #[command(after_help = "Example:\n  xiangyue stats\n  xiangyue stats --month 2026-11 --json")]
     Stats(Stats),
     /// Look into the documents that the node holds
-    #[command(subcommand, after_help = "Example:\n  xiangyue doc list\n  xiangyue doc show 110112119201/ledger/2026-11")]
+    #[command(
+        subcommand,
+        after_help = "Example:\n  xiangyue doc list\n  xiangyue doc show 110112119201/ledger/2026-11"
+    )]
     Doc(Doc),
     /// Write a document or a table to a file
     #[command(
@@ -185,7 +186,7 @@ pub(crate) struct InitTownship {
 pub(crate) enum Enroll {
     /// Make a token that lets one node join (at the township)
     #[command(
-        after_help = "Example:\n  xiangyue enroll token --org 110112119201 --name 榭楼村 --valid 24h --out token.txt"
+        after_help = "Example:\n  xiangyue enroll token --org 110112119201 --name 谢楼村 --valid 24h --out token.txt"
     )]
     Token(EnrollToken),
     /// Join with a token (at the village or merchant)

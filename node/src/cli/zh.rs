@@ -208,7 +208,9 @@ mod tests {
                 }
             }
         });
-        wrong.extend(TEXTS.iter().chain(&ABOUT).filter(|(p, _)| !used.contains(*p)).map(|(p, _)| format!("{p}: unused")));
+        wrong.extend(
+            TEXTS.iter().chain(&ABOUT).filter(|(p, _)| !used.contains(*p)).map(|(p, _)| format!("{p}: unused")),
+        );
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     }
 

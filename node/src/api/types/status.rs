@@ -3,6 +3,11 @@
 use serde::{Deserialize, Serialize};
 use xiangyue_protocol::{Millis, OrgCode};
 
+use crate::i18n::{Lang, count, span};
+
+/// A node not heard for so long is called offline.
+const QUIET: u64 = 10 * 60 * 1000;
+
 /// A node and its surroundings.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
@@ -93,6 +98,38 @@ pub struct VillageStatus {
     pub enrolled: bool,
 }
 
+impl VillageStatus {
+    /// How far its figures can be relied on, in words.
+    pub fn state(&self, lang: Lang, now: Millis) -> String {
+        if !self.enrolled {
+            return lang.pick("尚未入网", "not enrolled yet").to_owned();
+        }
+        let Some(heard) = self.last_heard_ms else {
+            return lang.pick("已入网，尚无消息", "enrolled, never heard").to_owned();
+        };
+        if self.segments_behind > 0 {
+            let behind = count(self.segments_behind);
+            return lang.pick(format!("还有 {behind} 段数据未到"), format!("{behind} segments still to come"));
+        }
+        if self.connected {
+            return lang.pick("在线，数据齐全", "connected, complete").to_owned();
+        }
+        match now.0.saturating_sub(heard.0) {
+            0..QUIET => lang.pick("数据齐全", "complete").to_owned(),
+            passed => {
+                let span = span(lang, passed);
+                lang.pick(format!("离线 {span}，此前数据齐全"), format!("offline {span}, complete until then"))
+            }
+        }
+    }
+
+    /// Whether it is connected, or was heard lately, and nothing of it is known to be missing.
+    pub fn is_fresh(&self, now: Millis) -> bool {
+        let lately = self.last_heard_ms.is_some_and(|heard| now.0.saturating_sub(heard.0) < QUIET);
+        self.enrolled && self.segments_behind == 0 && (self.connected || lately)
+    }
+}
+
 /// Asks a township for an enrolment token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -139,4 +176,33 @@ pub struct Revoked {
     pub org: OrgCode,
     /// From when its word counts no further.
     pub at: Millis,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_village_s_state_is_told_in_words() {
+        let now = Millis(1_000_000_000);
+        let mut village = VillageStatus {
+            org: "110112119201".parse().unwrap(),
+            name: "谢楼村".into(),
+            last_heard_ms: Some(Millis(now.0 - 7_200_000)),
+            connected: false,
+            segments_behind: 0,
+            enrolled: true,
+        };
+        assert_eq!(village.state(Lang::Zh, now), "离线 2 小时，此前数据齐全");
+        assert!(!village.is_fresh(now));
+        village.connected = true;
+        assert_eq!(village.state(Lang::En, now), "connected, complete");
+        assert!(village.is_fresh(now));
+        village.segments_behind = 1_200;
+        assert_eq!(village.state(Lang::Zh, now), "还有 1,200 段数据未到");
+        village.last_heard_ms = None;
+        assert_eq!(village.state(Lang::En, now), "enrolled, never heard");
+        village.enrolled = false;
+        assert_eq!(village.state(Lang::Zh, now), "尚未入网");
+    }
 }
