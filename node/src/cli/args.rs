@@ -22,6 +22,7 @@ use crate::i18n::Lang;
     disable_help_flag = true,
     disable_version_flag = true,
     disable_help_subcommand = true,
+    arg_required_else_help = true,
     after_help = "Example:\n  xiangyue demo\n  xiangyue status --data /var/lib/xiangyue"
 )]
 pub(crate) struct Cli {
@@ -57,9 +58,7 @@ pub(crate) struct Global {
 /// A language on the command line.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum LangArg {
-    /// Chinese
     Zh,
-    /// English
     En,
 }
 
@@ -78,12 +77,14 @@ pub(crate) enum Verb {
     /// Found a township on this machine
     #[command(
         subcommand,
+        arg_required_else_help = true,
         after_help = "Example:\n  xiangyue init township --code 110112119 --name 潞城镇 --data ./town"
     )]
     Init(Init),
     /// Let a village's or merchant's node join
     #[command(
         subcommand,
+        arg_required_else_help = true,
         after_help = "Example:\n  xiangyue enroll token --org 110112119201 --name 谢楼村 --data ./town\n  xiangyue enroll join @token.txt --data ./xielou"
     )]
     Enroll(Enroll),
@@ -124,6 +125,7 @@ pub(crate) enum Verb {
     /// Look into the documents that the node holds
     #[command(
         subcommand,
+        arg_required_else_help = true,
         after_help = "Example:\n  xiangyue doc list\n  xiangyue doc show 110112119201/ledger/2026-11"
     )]
     Doc(Doc),
@@ -143,6 +145,7 @@ pub(crate) enum Verb {
     /// Check or show the configuration
     #[command(
         subcommand,
+        arg_required_else_help = true,
         after_help = "Example:\n  xiangyue config check --config /etc/xiangyue/config.toml\n  xiangyue config show"
     )]
     Config(ConfigVerb),
@@ -261,15 +264,10 @@ pub(crate) struct Import {
 /// A kind of file on the command line.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum KindArg {
-    /// Accounts
     Accounts,
-    /// Awards
     Entries,
-    /// Redemptions
     Redemptions,
-    /// Rules
     Rules,
-    /// Roster rows
     Roster,
 }
 
@@ -435,13 +433,9 @@ pub(crate) struct Export {
 /// A format on the command line.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum FormatArg {
-    /// Text table
     Csv,
-    /// Spreadsheet
     Xlsx,
-    /// Lines of JSON
     Json,
-    /// One document for any Automerge client
     Automerge,
 }
 

@@ -105,7 +105,7 @@ fn dispatch(session: &Session, command: Verb) -> Outcome {
 
 /// Parses the arguments; help and mistakes are printed here, and the exit code comes back.
 fn parse(arguments: Vec<OsString>, output: Output) -> Result<Cli, u8> {
-    let command = Cli::command();
+    let command = zh::arrange(Cli::command());
     let command = output.lang.pick(zh::localise(command.clone()), command);
     let error = match command.try_get_matches_from(arguments).and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => return Ok(cli),

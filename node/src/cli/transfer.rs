@@ -28,7 +28,7 @@ pub(super) fn import(session: &Session, args: &args::Import) -> Outcome {
         (false, Some(_)) => Mode::SkipBad,
         (false, None) => Mode::AllOrNothing,
     };
-    let (query, body) = read_files(mode, args)?;
+    let (query, body) = read_files(mode, args, u64::from(session.loaded.config.limits.import_mib) << 20)?;
     let length = body.len() as u64;
     // Without a terminal the bar draws nothing.
     let bar = ProgressBar::new(length);
@@ -45,14 +45,17 @@ pub(super) fn import(session: &Session, args: &args::Import) -> Outcome {
     Ok(if report.accepted { exit::OK } else { exit::REFUSED })
 }
 
-/// The query that names the files, and their bytes one after the other.
-fn read_files(mode: Mode, args: &args::Import) -> Result<(ImportQuery, Vec<u8>), Failure> {
+/// The query that names the files, and their bytes one after the other, at most `limit`.
+fn read_files(mode: Mode, args: &args::Import, limit: u64) -> Result<(ImportQuery, Vec<u8>), Failure> {
     let mut body = Vec::new();
     let mut parts = Vec::new();
     for path in &args.files {
         let before = body.len();
-        let read = std::fs::File::open(path).and_then(|mut file| file.read_to_end(&mut body));
+        let read = std::fs::File::open(path).and_then(|file| file.take(limit + 1).read_to_end(&mut body));
         read.map_err(|error| file_refusal(Code::BadFile, path, error))?;
+        if body.len() as u64 > limit {
+            return Err(file_refusal(Code::BadFile, path, format_args!("> {} (limits.import_mib)", bytes(limit))));
+        }
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
         parts.push(FilePart { name, kind: args.kind.map(Into::into), bytes: Some((body.len() - before) as u64) });
     }
@@ -242,6 +245,16 @@ mod tests {
         assert!(text.contains("记录.csv 第 7 行“积分”：[XY-120] 积分超过规则上限：12；请降低积分"), "{text}");
         assert!(text.contains("另有 60 处") && text.ends_with("检查未通过，未写入任何内容。\n"), "{text}");
         assert!(report(Mode::DryRun, false).show(Lang::En).contains("记录.csv row 7 \"积分\": [XY-120] points beyond"));
+    }
+
+    #[test]
+    fn files_over_the_limit_are_not_sent() {
+        let path = std::env::temp_dir().join(format!("xiangyue-import-{}.csv", std::process::id()));
+        std::fs::write(&path, [b'x'; 100]).unwrap();
+        let args = args::Import { files: vec![path.clone()], kind: None, dry_run: true, skip_bad: None };
+        assert_eq!(read_files(Mode::DryRun, &args, 100).unwrap().1.len(), 100);
+        assert_eq!(read_files(Mode::DryRun, &args, 99).unwrap_err().error().code, "XY-302");
+        std::fs::remove_file(&path).unwrap();
     }
 
     #[test]

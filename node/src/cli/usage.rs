@@ -55,7 +55,10 @@ fn zh(error: &Error, argument: &str) -> String {
             }
         }
         ErrorKind::MissingRequiredArgument => format!("缺少 {argument}"),
-        ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => "缺少命令".to_owned(),
+        ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            let valid = context(error, ContextKind::ValidSubcommand).replace(' ', "、");
+            if valid.is_empty() { "缺少命令".to_owned() } else { format!("缺少命令，可选：{valid}") }
+        }
         ErrorKind::ArgumentConflict => {
             let other = context(error, ContextKind::PriorArg);
             if other == argument || other.is_empty() {
@@ -103,6 +106,7 @@ mod tests {
         assert_eq!(detail("xiangyue demos"), "没有命令 demos，是否为 demo？");
         assert_eq!(detail("xiangyue status --jsno"), "没有参数 --jsno，是否为 --json？");
         assert_eq!(detail("xiangyue balance"), "缺少 <ACCOUNT>");
+        assert_eq!(detail("xiangyue enroll --json"), "缺少命令，可选：token、join");
         assert_eq!(
             detail("xiangyue import a --kind x"),
             "--kind <KIND> 不能取 \"x\"，可选：accounts entries redemptions rules roster"

@@ -7,6 +7,8 @@ use clap::{Arg, Command};
 
 /// Layout of a help page; the words that clap writes itself are English.
 const TEMPLATE: &str = "{about-with-newline}\n用法：{usage}\n\n{all-args}{after-help}";
+/// Rank in a help page from which the options of every command stand.
+const EVERY_COMMAND: usize = 500;
 /// What the examples open with in English.
 const EXAMPLE: &str = "Example:";
 
@@ -120,6 +122,17 @@ fn text(path: &str) -> Option<&'static str> {
 /// The Chinese text for an argument of a command.
 fn argument_text(path: &str, id: &str) -> Option<&'static str> {
     text(&format!("{path}:{id}")).or_else(|| SHARED.iter().find(|(known, _)| *known == id).map(|(_, text)| *text))
+}
+
+/// The same command with a command's own arguments before those of every command, in the order of their definition.
+pub(super) fn arrange(command: Command) -> Command {
+    let mut at = 0;
+    let command = command.mut_args(|arg| {
+        at += 1;
+        let rank = if arg.is_global_set() || arg.get_id() == "version" { at + EVERY_COMMAND } else { at };
+        arg.display_order(rank)
+    });
+    command.mut_subcommands(arrange)
 }
 
 /// The same command with Chinese texts.
