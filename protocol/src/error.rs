@@ -99,6 +99,8 @@ codes! {
     Corrupt "XY-306" Local "stored data is damaged" "it is fetched again from peers; replace the disk if it recurs" "存储数据损坏" "将从其他节点重新获取；反复出现请更换磁盘";
     NewerData "XY-307" Local "stored by a newer version of this program" "start the newer version" "数据由更新版本的程序写入" "请启动较新的版本";
     InUse "XY-308" Local "the data folder is in use by another process" "stop that process first, or give this one a folder of its own" "数据目录正被另一个进程使用" "请先停止该进程，或另用一个目录";
+    FileTooLarge "XY-309" Input "file over the limit" "split it into smaller files" "文件超过上限" "请拆分成几个较小的文件";
+    Usage "XY-310" Input "command line not understood" "see --help" "无法识别的命令行" "请查看 --help";
 }
 
 /// A refusal: a code and the detail that makes it useful.
