@@ -1,1 +1,6 @@
 //! The node.
+
+#![forbid(unsafe_code)]
+
+pub mod demo;
+pub mod tables;

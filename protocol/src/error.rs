@@ -96,6 +96,7 @@ codes! {
     Disk "XY-304" Local "disk error" "see the log" "磁盘错误" "请查看日志";
     Network "XY-305" Local "cannot connect" "check the address and the network" "无法连接" "请检查地址和网络";
     Corrupt "XY-306" Local "stored data is damaged" "it is fetched again from peers; replace the disk if it recurs" "存储数据损坏" "将从其他节点重新获取；反复出现请更换磁盘";
+    FileTooLarge "XY-309" Input "file over the limit" "split it into smaller files" "文件超过上限" "请拆分成几个较小的文件";
 }
 
 /// A refusal: a code and the detail that makes it useful.
