@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use unicode_width::UnicodeWidthStr;
 use xiangyue_protocol::{Code, Outcome, Refusal};
 
-use super::columns::Column;
+use super::columns::{Column, recognise};
 use super::{Cell, Parsed, Raw, Sort, write};
 
 /// What became of a file.
@@ -29,6 +29,7 @@ pub struct Report {
     /// Every problem, by row.
     pub problems: Vec<RowProblem>,
     headers: Vec<String>,
+    columns: Vec<Option<Column>>,
     refused: Vec<RefusedRow>,
 }
 
@@ -62,6 +63,7 @@ impl Report {
             bad: 0,
             problems: Vec::new(),
             headers: parsed.headers.clone(),
+            columns: parsed.headers.iter().map(|header| recognise(header)).collect(),
             refused: Vec::new(),
         };
         let mut outcomes = outcomes.iter();
@@ -104,11 +106,8 @@ impl Report {
             Code::RequestReused => Column::RequestId,
             _ => return String::new(),
         };
-        self.headers
-            .iter()
-            .find(|header| super::columns::recognise(header) == Some(column))
-            .cloned()
-            .unwrap_or_default()
+        let at = self.columns.iter().position(|found| *found == Some(column));
+        at.and_then(|at| self.headers.get(at)).cloned().unwrap_or_default()
     }
 
     /// The first `most` problems as a table in English.
@@ -186,9 +185,7 @@ impl Report {
     fn refused_table(&self) -> (Vec<&str>, impl Iterator<Item = Vec<Cell>>) {
         let chinese = self.headers.iter().any(|header| !header.is_ascii());
         // A reason column of an earlier round is replaced, not doubled.
-        let own: Vec<usize> = (0..self.headers.len())
-            .filter(|at| super::columns::recognise(&self.headers[*at]) != Some(Column::Reason))
-            .collect();
+        let own: Vec<usize> = (0..self.headers.len()).filter(|at| self.columns[*at] != Some(Column::Reason)).collect();
         let mut headers: Vec<&str> = own.iter().map(|at| self.headers[*at].as_str()).collect();
         headers.push(if chinese { Column::Reason.zh() } else { Column::Reason.en() });
         let rows = self.refused.iter().map(move |row| {
