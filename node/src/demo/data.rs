@@ -140,7 +140,7 @@ fn write_village(
     let code: OrgCode = format!("{}{}", town::TOWNSHIP, place.number).parse()?;
     let folder = out.join(code.as_str());
     make_folder(&folder)?;
-    let style = Style { chinese: at % 3 != 2, xlsx: at % 2 == 0, gbk: at == 1 };
+    let style = Style { chinese: at % 3 != 2, xlsx: at.is_multiple_of(2), gbk: at == 1 };
     let accounts = records.accounts.into_iter().map(|account| style.account_row(&code, place.name, account));
     let accounts = style.write(&folder, "accounts", Sort::Accounts, accounts)?;
     let style = Style { xlsx: at % 4 == 3, ..style };

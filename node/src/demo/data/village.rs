@@ -151,7 +151,7 @@ impl Drawing<'_> {
                 continue;
             }
             self.holders[who].check_ins += usize::from(check_in);
-            let points = self.dice.between((rule.points + 2) / 4, (rule.points * 3).div_ceil(4)).max(1);
+            let points = self.dice.between((rule.points + 5) / 6, rule.points);
             let memo = if self.dice.chance(40) { rule.memo } else { "" };
             self.award(who, rule.code, on, points, memo)?;
             next += usize::from(next < others);
