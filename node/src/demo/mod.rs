@@ -1,0 +1,3 @@
+//! The demo: Lucheng town in small, from files to statistics.
+
+pub mod data;
