@@ -1,9 +1,10 @@
 //! The node's local API: the shapes that both ends share, and the client that the command line uses.
 //!
 //! It listens on loopback only, speaks JSON over HTTP under `/api/v1`, and asks for the bearer token that the
-//! node writes to its data folder. The server lives apart; nothing here opens a journal or a document.
+//! node writes to its data folder. Neither the shapes nor the client opens a journal or a document.
 
 pub mod client;
+pub mod server;
 pub mod types;
 
 /// Prefix of every path.

@@ -36,8 +36,8 @@ impl Show for Balance {
         let mut table = Table::new([(lang.pick("账户", "account"), Side::Left), (self.account.as_str(), Side::Right)]);
         let village = format!("{} {}", self.village_name, self.village);
         table.row([lang.pick("所属村", "village").into(), village]);
-        let holder = lang.pick(self.holder.zh(), self.holder.as_str());
-        let cohort = lang.pick(self.cohort.zh(), self.cohort.as_str());
+        let holder = self.holder.map_or("", |holder| lang.pick(holder.zh(), holder.as_str()));
+        let cohort = self.cohort.map_or("", |cohort| lang.pick(cohort.zh(), cohort.as_str()));
         table.row([lang.pick("户别、人群", "holder, segment").into(), format!("{holder} {cohort}")]);
         let mut points = |zh: &str, en: &str, value: i64| table.row([lang.pick(zh, en).into(), thousands(value)]);
         points("可用积分", "available", self.available.0);
@@ -139,8 +139,8 @@ mod tests {
             account: "A1".parse().unwrap(),
             village: "110112119201".parse().unwrap(),
             village_name: "谢楼村".into(),
-            holder: HolderKind::Household,
-            cohort: Cohort::Villager,
+            holder: Some(HolderKind::Household),
+            cohort: Some(Cohort::Villager),
             available: Points(1_205),
             held_here: Points(1_105),
             held_elsewhere: vec![held],

@@ -134,11 +134,11 @@ impl Show for InitDone {
 
 impl Show for JoinDone {
     fn show(&self, lang: Lang) -> String {
-        let JoinDone { node, org, name, township, data } = self;
+        let JoinDone { node, org, township, data } = self;
         let data = data.display();
         lang.pick(
-            format!("{name} {org} 已加入 {township}，节点 {node}\n\n下一步：\n  xiangyue serve --data {data}\n"),
-            format!("{name} {org} joined {township}, node {node}\n\nnext:\n  xiangyue serve --data {data}\n"),
+            format!("{org} 已加入 {township}，节点 {node}\n\n下一步：\n  xiangyue serve --data {data}\n"),
+            format!("{org} joined {township}, node {node}\n\nnext:\n  xiangyue serve --data {data}\n"),
         )
     }
 }

@@ -114,9 +114,18 @@ pub(super) fn play(town: &Town, before: &Stats, bars: &Bars) -> Result<Vec<Golde
     };
     let mut facts = Vec::new();
     let granted = command(home, WireCommand::Grant(grant))?;
-    facts.push(fact("grant", "村授予驿站额度", "village grants rights to the station", "New", format!("{:?}", granted.0)));
+    facts.push(fact(
+        "grant",
+        "村授予驿站额度",
+        "village grants rights to the station",
+        "New",
+        format!("{:?}", granted.0),
+    ));
     wait_for("the item everywhere", || Ok(town.equal_nodes()? == town.nodes().count() as u64 - 1))?;
-    wait_for("the grant at the station", || Ok(balance(&town.station, &account).is_ok_and(|b| b.held_here == GRANTED)))?;
+    wait_for(
+        "the grant at the station",
+        || Ok(balance(&town.station, &account).is_ok_and(|b| b.held_here == GRANTED)),
+    )?;
     bar.inc(1);
     let paused = SyncState { paused: true, only: Vec::new() };
     for node in [home, islander, quiet] {
@@ -168,7 +177,9 @@ fn both_sides_work(town: &Town, home: &Node, account: &AccountId) -> Result<(Vec
     let at_station = command(&town.station, redemption("DEMO-STATION", account, GRANTED)?)?;
     let again_at_station = command(&town.station, redemption("DEMO-STATION-2", account, Points(1))?)?;
     let insufficient = Some(Code::InsufficientRights.as_str().to_owned());
-    let said = |(became, code): &(Became, Option<String>)| format!("{became:?} {}", code.as_deref().unwrap_or_default()).trim().to_owned();
+    let said = |(became, code): &(Became, Option<String>)| {
+        format!("{became:?} {}", code.as_deref().unwrap_or_default()).trim().to_owned()
+    };
     let refused = said(&(Became::Refused, insufficient));
     let facts = vec![
         fact("village", "失联村兑换自己持有的全部额度", "cut-off village redeems all it holds", "New", said(&at_home)),
@@ -222,7 +233,13 @@ fn nothing_lost(town: &Town, before: &Stats, spent: Points, account: &AccountId)
     let there = balance(&town.township, account)?;
     let own = town.villages.first().map(|home| balance(home, account)).transpose()?;
     Ok(vec![
-        fact("awards", "断网期间的奖励全部计入", "awards made meanwhile all count", before.gross + Points(awards), after.gross),
+        fact(
+            "awards",
+            "断网期间的奖励全部计入",
+            "awards made meanwhile all count",
+            before.gross + Points(awards),
+            after.gross,
+        ),
         fact("negative", "余额为负的账户", "accounts below zero", 0, after.accounts_negative),
         fact(
             "same",

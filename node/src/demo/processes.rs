@@ -51,12 +51,7 @@ pub(super) fn run<T: DeserializeOwned>(data: &Path, arguments: &[&str]) -> Resul
 
 impl Node {
     /// Starts `serve` and waits until it answers. `settings` are variables without their prefix.
-    pub(super) fn start(
-        org: OrgCode,
-        name: String,
-        data: PathBuf,
-        settings: &[(&str, &str)],
-    ) -> Result<Node, Refusal> {
+    pub(super) fn start(org: OrgCode, name: String, data: PathBuf, settings: &[(&str, &str)]) -> Result<Node, Refusal> {
         let failed = |error: std::io::Error| Refusal::new(Code::Disk, error);
         // The address of an earlier life must not be taken for this one's.
         match std::fs::remove_file(data.join(ADDRESS_FILE)) {

@@ -14,9 +14,8 @@ pub(super) struct Bars {
 pub(super) struct Bar(ProgressBar);
 
 impl Bars {
-    pub(super) fn new(lang: Lang, quiet: bool) -> Bars {
-        let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
-        Bars { all: MultiProgress::with_draw_target(target), lang }
+    pub(super) fn new(lang: Lang) -> Bars {
+        Bars { all: MultiProgress::with_draw_target(ProgressDrawTarget::stderr()), lang }
     }
 
     /// A step of `total` parts.

@@ -2,16 +2,15 @@
 
 use std::time::Instant;
 
-use xiangyue_protocol::schema::Points;
 use xiangyue_protocol::Refusal;
+use xiangyue_protocol::schema::Points;
 
 use super::data::{self, DemoFiles};
+use super::partition;
 use super::progress::Bars;
 use super::town::Town;
-use super::partition;
 use crate::api::types::{DemoReport, GoldenRow, Stats};
 use crate::config::Config;
-use crate::i18n::Lang;
 use crate::run::DemoOptions;
 
 /// The village that the article names first (L10), and the code of the hair dye in the generated rule book (L11).
@@ -22,9 +21,9 @@ const HAIR_DYE: &str = "dye-family";
 ///
 /// # Errors
 /// What kept a part of the demo from running. A figure that is not as it should be is in the report instead.
-pub fn demo(config: &Config, options: &DemoOptions, report: &mut dyn FnMut(&DemoReport)) -> Result<(), Refusal> {
+pub fn demo(_config: &Config, options: &DemoOptions, report: &mut dyn FnMut(&DemoReport)) -> Result<(), Refusal> {
     let began = Instant::now();
-    let bars = Bars::new(config.lang.unwrap_or(Lang::Zh), options.quiet);
+    let bars = Bars::new(options.lang);
     let folder = options.folder.join(format!("demo-{}", std::process::id()));
     let bar = bars.begin("生成潞城镇演示数据（XLSX、CSV）", "Lucheng's records as XLSX and CSV", 1);
     let files = data::generate(options.seed, &folder.join("files"))?;
@@ -81,7 +80,14 @@ fn equal(id: &str, zh: &str, en: &str, expected: impl ToString, computed: impl T
 fn above(id: &str, zh: &str, en: &str, (sign, least): (&str, i64), computed: i64) -> GoldenRow {
     let ok = if sign == ">" { computed > least } else { computed >= least };
     let (label_zh, label_en) = (zh.to_owned(), en.to_owned());
-    GoldenRow { id: id.to_owned(), label_zh, label_en, expected: format!("{sign} {least}"), computed: computed.to_string(), ok }
+    GoldenRow {
+        id: id.to_owned(),
+        label_zh,
+        label_en,
+        expected: format!("{sign} {least}"),
+        computed: computed.to_string(),
+        ok,
+    }
 }
 
 /// What the article reports of Lucheng, beside what the township's statistics say.
@@ -97,6 +103,12 @@ fn golden_rows(stats: &Stats, files: &DemoFiles) -> Vec<GoldenRow> {
         equal("L10", "驿站兑换积分最多的村", "first village at the care station", FIRST, name),
         above("L10", "该村兑换积分", "its points", (">=", 3_000), points.0),
         equal("L10", "驿站兑换次数最多的村", "first village by count", FIRST, figure(stats, "L10.first_by_count")),
-        equal("L11", "两人染发一次兑换", "hair dye for two, one redemption", 196, figure(stats, &format!("L11.largest.{}", HAIR_DYE))),
+        equal(
+            "L11",
+            "两人染发一次兑换",
+            "hair dye for two, one redemption",
+            196,
+            figure(stats, &format!("L11.largest.{}", HAIR_DYE)),
+        ),
     ]
 }

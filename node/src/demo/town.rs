@@ -173,7 +173,10 @@ fn import_at(node: &Node, paths: &[PathBuf]) -> Result<u64, Refusal> {
         .import(&query, &mut body.as_slice(), length, &mut |_| {})
         .map_err(|failure| refusal(&failure))?;
     if let Some(problem) = report.problems.first() {
-        let detail = format!("{} row {} {}: {} {}", problem.file, problem.row, problem.column, problem.reason_en, problem.detail);
+        let detail = format!(
+            "{} row {} {}: {} {}",
+            problem.file, problem.row, problem.column, problem.reason_en, problem.detail
+        );
         return Err(Refusal::new(Code::BadValue, detail));
     }
     Ok(report.files.iter().map(|file| file.new).sum())

@@ -52,8 +52,10 @@ impl Segments {
     /// How many segments there are, and how many bytes.
     pub fn totals(&self) -> (u64, u64) {
         let places = self.places.read().unwrap_or_else(std::sync::PoisonError::into_inner);
-        places.values().flat_map(BTreeMap::values).flatten().fold((0, 0), |(count, bytes), segment| {
-            (count + 1, bytes + u64::from(segment.position.len))
-        })
+        places
+            .values()
+            .flat_map(BTreeMap::values)
+            .flatten()
+            .fold((0, 0), |(count, bytes), segment| (count + 1, bytes + u64::from(segment.position.len)))
     }
 }

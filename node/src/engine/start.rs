@@ -13,9 +13,9 @@ use xiangyue_protocol::replica::{Member, Replica};
 use xiangyue_protocol::segment::Sealed;
 use xiangyue_protocol::{Code, DocId, Hlc, Refusal};
 
+use super::Segments;
 use super::handle::{Handle, Problem};
 use super::thread::Engine;
-use super::Segments;
 use crate::pki::Clock;
 use crate::storage::{Index, Journal, JournalOptions, Position, Recovery, SledIndex, SledOptions};
 
@@ -82,10 +82,7 @@ fn new_life(recovery: &Recovery, missing: bool) -> Option<(&'static str, bool)> 
 ///
 /// # Errors
 /// When the journal cannot be opened, or `remember` fails.
-pub fn open(
-    settings: Settings,
-    remember: impl FnOnce(u32, bool) -> Result<(), Refusal>,
-) -> Result<Opened, Refusal> {
+pub fn open(settings: Settings, remember: impl FnOnce(u32, bool) -> Result<(), Refusal>) -> Result<Opened, Refusal> {
     let began = Instant::now();
     let Settings { data, mut member, clock, journal, cache_bytes } = settings;
     let mut index = SledIndex::open(&data.join("index"), SledOptions { cache_bytes, ..SledOptions::default() })?;
@@ -183,8 +180,7 @@ pub fn open(
         .name("engine".to_owned())
         .spawn(move || engine.run(receiver))
         .map_err(|error| Refusal::new(Code::Disk, error))?;
-    let handle =
-        Handle { requests, keys: keys_seen, problem: problem_seen, changed: changed_seen, segments, reader };
+    let handle = Handle { requests, keys: keys_seen, problem: problem_seen, changed: changed_seen, segments, reader };
     Ok(Opened { handle, incarnation, frozen, recovered: recovered.map(|(why, _)| why) })
 }
 

@@ -9,9 +9,9 @@ use tracing::{error, info, warn};
 use xiangyue_protocol::replica::{Alarm, Effect, KeyRing, PeerId, Replica, Ticket};
 use xiangyue_protocol::{Code, DocId, Kind, Refusal};
 
+use super::Segments;
 use super::handle::{Answers, Outgoing, Problem, Request};
 use super::start::Note;
-use super::Segments;
 use crate::pki::Clock;
 use crate::storage::{Index, Journal, Position};
 

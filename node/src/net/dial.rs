@@ -96,8 +96,7 @@ impl Net {
 /// Looks an address up.
 pub(super) async fn resolve(address: &Address) -> Result<SocketAddr, Refusal> {
     let refuse = |error: String| Refusal::new(Code::Network, format_args!("{address}: {error}"));
-    let mut found =
-        tokio::net::lookup_host(address.to_string()).await.map_err(|error| refuse(error.to_string()))?;
+    let mut found = tokio::net::lookup_host(address.to_string()).await.map_err(|error| refuse(error.to_string()))?;
     found.next().ok_or_else(|| refuse("no such host".to_owned()))
 }
 

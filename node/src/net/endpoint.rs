@@ -153,7 +153,9 @@ impl Net {
     async fn welcome(self, incoming: Incoming) {
         let from = incoming.remote_address();
         self.half_open.fetch_add(1, Ordering::Relaxed);
-        let handshake = async { incoming.accept().map_err(|e| pki::handshake_refusal(&e))?.await.map_err(|e| pki::handshake_refusal(&e)) };
+        let handshake = async {
+            incoming.accept().map_err(|e| pki::handshake_refusal(&e))?.await.map_err(|e| pki::handshake_refusal(&e))
+        };
         let connection = tokio::time::timeout(HANDSHAKE_TIMEOUT, handshake).await;
         self.half_open.fetch_sub(1, Ordering::Relaxed);
         let connection = match connection {

@@ -118,8 +118,7 @@ impl Registrar {
             pseudonym_key: &self.pseudonym_key,
             addresses: &self.addresses,
         };
-        let response =
-            self.with_book(|book| enrol::answer(&township, book, |_| standing.clone(), asked, request))?;
+        let response = self.with_book(|book| enrol::answer(&township, book, |_| standing.clone(), asked, request))?;
         if let Request::Join { public_key, .. } = request {
             self.list(engine, *public_key, &response).await?;
         }

@@ -4,13 +4,13 @@
 //! and what is said on a connection by the replica.
 
 mod dial;
-mod enrol;
 mod endpoint;
+mod enrol;
 mod peers;
 mod session;
 mod traffic;
 
-pub use enrol::{Registrar, join, renew};
 pub use endpoint::{Net, NetSettings, SyncPolicy};
+pub use enrol::{Registrar, join, renew};
 pub use peers::PeerInfo;
 pub use traffic::Traffic;

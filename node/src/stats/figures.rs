@@ -152,8 +152,12 @@ fn merchant_rows(replica: &Replica, gathered: &Gathered) -> Vec<MerchantStat> {
     listed
         .map(|org| {
             let spent = gathered.spent(|_, place| place.as_ref() == Some(&org));
-            let villages: BTreeSet<_> =
-                gathered.spending.keys().filter(|(_, place, _)| place.as_ref() == Some(&org)).map(|(v, _, _)| v).collect();
+            let villages: BTreeSet<_> = gathered
+                .spending
+                .keys()
+                .filter(|(_, place, _)| place.as_ref() == Some(&org))
+                .map(|(v, _, _)| v)
+                .collect();
             MerchantStat {
                 name: directory.name(&org).to_string(),
                 points: spent.points,
@@ -187,16 +191,46 @@ fn further_rows(replica: &Replica, gathered: &Gathered, villages: &[VillageStat]
     for cohort in Cohort::ALL {
         let count = views.accounts.values().filter(|(_, account)| account.cohort == *cohort).count();
         let id = format!("L4.accounts.{}", cohort.as_str());
-        rows.push(row(&id, format!("储值户：{}", cohort.zh()), format!("accounts: {}", cohort.as_str()), count, "accounts"));
+        rows.push(row(
+            &id,
+            format!("储值户：{}", cohort.zh()),
+            format!("accounts: {}", cohort.as_str()),
+            count,
+            "accounts",
+        ));
     }
     rows.extend(check_in_rows(replica, gathered));
     if let Some(first) = villages.iter().max_by_key(|village| (village.merchant_points, village.merchant_redemptions)) {
-        rows.push(row("L10.first_by_points", "商户兑换积分最多的村".into(), "village first in points redeemed at merchants".into(), &first.name, ""));
-        rows.push(row("L10.points", format!("{}兑换积分", first.name), "its points".into(), first.merchant_points, "points"));
+        rows.push(row(
+            "L10.first_by_points",
+            "商户兑换积分最多的村".into(),
+            "village first in points redeemed at merchants".into(),
+            &first.name,
+            "",
+        ));
+        rows.push(row(
+            "L10.points",
+            format!("{}兑换积分", first.name),
+            "its points".into(),
+            first.merchant_points,
+            "points",
+        ));
     }
     if let Some(first) = villages.iter().max_by_key(|village| (village.merchant_redemptions, village.merchant_points)) {
-        rows.push(row("L10.first_by_count", "商户兑换次数最多的村".into(), "village first in redemptions at merchants".into(), &first.name, ""));
-        rows.push(row("L10.count", format!("{}兑换次数", first.name), "its redemptions".into(), first.merchant_redemptions, "times"));
+        rows.push(row(
+            "L10.first_by_count",
+            "商户兑换次数最多的村".into(),
+            "village first in redemptions at merchants".into(),
+            &first.name,
+            "",
+        ));
+        rows.push(row(
+            "L10.count",
+            format!("{}兑换次数", first.name),
+            "its redemptions".into(),
+            first.merchant_redemptions,
+            "times",
+        ));
     }
     let mut largest: BTreeMap<&ItemCode, Points> = BTreeMap::new();
     for ((_, place, item), spent) in &gathered.spending {
@@ -207,10 +241,22 @@ fn further_rows(replica: &Replica, gathered: &Gathered, villages: &[VillageStat]
     }
     for (item, points) in largest {
         let id = format!("L11.largest.{item}");
-        rows.push(row(&id, format!("商户单笔最大兑换：{item}"), format!("largest redemption at a merchant: {item}"), points, "points"));
+        rows.push(row(
+            &id,
+            format!("商户单笔最大兑换：{item}"),
+            format!("largest redemption at a merchant: {item}"),
+            points,
+            "points",
+        ));
     }
     rows.push(row("entries", "流水笔数".into(), "entries".into(), gathered.entries, "entries"));
-    rows.push(row("duplicates", "疑似重复凭证".into(), "possible duplicate slips".into(), gathered.duplicates, "slips"));
+    rows.push(row(
+        "duplicates",
+        "疑似重复凭证".into(),
+        "possible duplicate slips".into(),
+        gathered.duplicates,
+        "slips",
+    ));
     rows.push(row("void", "未计入的记录".into(), "records kept but not counted".into(), gathered.void, "records"));
     rows
 }
@@ -223,7 +269,13 @@ fn check_in_rows(replica: &Replica, gathered: &Gathered) -> Vec<StatRow> {
     let Some(((account, rule), dates)) = best else { return Vec::new() };
     let earned = views.totals(account).earned;
     vec![
-        row("L6.account", "打卡天数最多的未成年人账户".into(), "minor's account with most check-in days".into(), account, ""),
+        row(
+            "L6.account",
+            "打卡天数最多的未成年人账户".into(),
+            "minor's account with most check-in days".into(),
+            account,
+            "",
+        ),
         row("L6.rule", "打卡规则".into(), "check-in rule".into(), rule, ""),
         row("L6.days", "打卡天数".into(), "check-in days".into(), dates.len(), "days"),
         row("L6.longest_streak", "最长连续打卡".into(), "longest streak".into(), longest_streak(dates), "days"),

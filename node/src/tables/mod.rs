@@ -30,7 +30,7 @@ mod tests;
 pub use columns::Sort;
 pub use raw::Raw;
 pub use report::{Report, RowProblem};
-pub use write::{Cell, cells, csv_bytes, write_csv, write_xlsx};
+pub use write::{Cell, cells, csv_bytes, write_csv, write_xlsx, xlsx_bytes};
 
 /// Limits of one file; beyond them it is refused whole with [`Code::FileTooLarge`].
 pub mod limits {

@@ -194,11 +194,19 @@ pub fn write_xlsx<R: AsRef<[Cell]>>(
     headers: &[&str],
     rows: impl IntoIterator<Item = R>,
 ) -> Result<(), Refusal> {
-    let bytes = workbook(sheet, headers, rows).map_err(|error| match error {
-        XlsxError::IoError(error) => disk(path, &error),
-        error => Refusal::new(Code::FileTooLarge, error),
-    })?;
-    std::fs::write(path, bytes).map_err(|error| disk(path, &error))
+    std::fs::write(path, xlsx_bytes(sheet, headers, rows)?).map_err(|error| disk(path, &error))
+}
+
+/// As [`write_xlsx`], into memory.
+///
+/// # Errors
+/// [`Code::FileTooLarge`] beyond what a sheet holds.
+pub fn xlsx_bytes<R: AsRef<[Cell]>>(
+    sheet: &str,
+    headers: &[&str],
+    rows: impl IntoIterator<Item = R>,
+) -> Result<Vec<u8>, Refusal> {
+    workbook(sheet, headers, rows).map_err(|error| Refusal::new(Code::FileTooLarge, error))
 }
 
 fn workbook<R: AsRef<[Cell]>>(

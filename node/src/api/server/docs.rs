@@ -30,6 +30,7 @@ fn doc_row(replica: &Replica, id: &DocId) -> Option<DocRow> {
         segments: doc.segments,
         bytes: 0,
         authors: authors.len() as u64,
+        heads: doc.heads.iter().map(|head| hex(head)).collect(),
         last_change: None,
     })
 }

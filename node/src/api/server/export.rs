@@ -87,7 +87,10 @@ fn table(replica: &Replica, what: &str) -> Result<Table, Refusal> {
         "entries" => Ok(entries(replica)),
         "redemptions" => Ok(redemptions(replica)),
         "balances" => Ok(balances(replica)),
-        _ => Err(Refusal::new(Code::BadValue, format_args!("{what}: accounts, entries, redemptions, balances or a document id"))),
+        _ => Err(Refusal::new(
+            Code::BadValue,
+            format_args!("{what}: accounts, entries, redemptions, balances or a document id"),
+        )),
     }
 }
 

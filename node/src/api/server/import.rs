@@ -63,8 +63,14 @@ struct File {
 
 async fn run(services: &Services, query: &ImportQuery, body: &Bytes, events: &Events) -> Result<ImportReport, Refusal> {
     let files = read_files(services, query, body, events).await?;
-    let commands: Vec<Command> = files.iter().filter_map(|file| file.parsed.as_ref().ok()).flat_map(|parsed| parsed.commands().cloned()).collect();
-    let clean = files.iter().all(|file| file.parsed.as_ref().is_ok_and(|parsed| parsed.rows.iter().all(|row| row.result.is_ok())));
+    let commands: Vec<Command> = files
+        .iter()
+        .filter_map(|file| file.parsed.as_ref().ok())
+        .flat_map(|parsed| parsed.commands().cloned())
+        .collect();
+    let clean = files
+        .iter()
+        .all(|file| file.parsed.as_ref().is_ok_and(|parsed| parsed.rows.iter().all(|row| row.result.is_ok())));
     // With a bad row in the files the rest is still judged, so that everything is told at once.
     let mode = if query.mode == Mode::AllOrNothing && !clean { ReplicaMode::DryRun } else { replica_mode(query.mode) };
     let total = commands.len();
@@ -138,7 +144,15 @@ fn report(mode: Mode, accepted: bool, files: &[File], answers: &[Result<Outcome,
             Err(refusal) => {
                 out.problems_total += 1;
                 out.problems.push(Problem::new(&name, 0, "", refusal));
-                out.files.push(FileReport { name, kind: part.kind, rows: 0, new: 0, already: 0, bad: 1, refused_csv: None });
+                out.files.push(FileReport {
+                    name,
+                    kind: part.kind,
+                    rows: 0,
+                    new: 0,
+                    already: 0,
+                    bad: 1,
+                    refused_csv: None,
+                });
             }
             Ok(parsed) => {
                 let (mine, others) = rest.split_at(parsed.commands().count().min(rest.len()));

@@ -25,6 +25,8 @@ pub struct DocRow {
     pub bytes: u64,
     /// How many nodes wrote in it.
     pub authors: u64,
+    /// Its heads, hexadecimal, sorted. Equal heads mean equal documents.
+    pub heads: Vec<String>,
     /// When the last segment of it was written, by its author's clock.
     pub last_change: Option<Millis>,
 }

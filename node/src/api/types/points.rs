@@ -14,10 +14,10 @@ pub struct Balance {
     pub village: OrgCode,
     /// That village's name.
     pub village_name: String,
-    /// Person, household or unit.
-    pub holder: HolderKind,
-    /// Which rules apply.
-    pub cohort: Cohort,
+    /// Person, household or unit; none where the register is not held.
+    pub holder: Option<HolderKind>,
+    /// Which rules apply; none where the register is not held.
+    pub cohort: Option<Cohort>,
     /// Points it has in all: earned less redeemed less reversed, never below zero.
     pub available: Points,
     /// The part that this node may spend.

@@ -206,3 +206,15 @@ mod tests {
         assert_eq!(village.state(Lang::Zh, now), "尚未入网");
     }
 }
+
+/// Whether the node talks to others.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SyncState {
+    /// It neither dials nor accepts.
+    #[serde(default)]
+    pub paused: bool,
+    /// It dials these addresses alone, `host:port`, and accepts nobody; empty: everybody as usual.
+    #[serde(default)]
+    pub only: Vec<String>,
+}
