@@ -3,7 +3,7 @@
 //! A part's seal binds its key, so that a value served under another key is seen. The sum over all parts' hashes,
 //! kept outside the engine, sees what a seal cannot: parts that are missing, or older than they should be.
 
-/// Bytes of value in one part; the engine slows down and grows above 64 KiB.
+/// Bytes of value in one part: well below 64 KiB, so that large values ask nothing unusual of the engine.
 const PART: usize = 32 << 10;
 const VERSION: u8 = 1;
 /// Version, length of the whole value, hash.

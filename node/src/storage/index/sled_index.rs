@@ -1,6 +1,6 @@
 //! The index on sled 0.34.7, which is fast and small but must not be believed.
 //!
-//! Known of this version, by measurement: `flush` ends in `sync_file_range`, which is no promise of durability; a
+//! Known of this version, from its source and from damaging its files: `flush` ends in `sync_file_range`, which is no promise of durability; a
 //! truncated file opens without an error and with rows missing; a flipped bit can lose rows silently or panic. Hence:
 //! rows are sealed, their sum is kept outside, sled's files are synced here before the sum is replaced, opening reads
 //! every row and compares, and every call into sled catches its panics. A state that does not compare is set aside and
