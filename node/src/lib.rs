@@ -6,7 +6,7 @@ pub mod api;
 pub mod cli;
 pub mod config;
 pub mod console;
-mod demo;
+pub mod demo;
 pub mod documents;
 pub mod engine;
 mod files;

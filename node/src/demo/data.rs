@@ -11,7 +11,7 @@ use xiangyue_protocol::schema::roster::Sex;
 use xiangyue_protocol::schema::{Account, AccountId, Item, Points, RosterRow, Rule};
 use xiangyue_protocol::{Code, Command, Date, OrgCode, Refusal};
 
-use crate::tables::{Cell, Names, Sort, cells, csv_bytes, write_csv, write_xlsx};
+use crate::tables::{Cell, Sort, cells, csv_bytes, write_csv, write_xlsx};
 
 mod dice;
 mod town;
@@ -28,7 +28,7 @@ const RULES_FROM: Date = Date::constant(2018, 6, 1);
 
 /// What was written, and whose it is.
 #[derive(Clone, Debug)]
-pub struct DemoFiles {
+pub(crate) struct DemoFiles {
     /// The township.
     pub township: OrgCode,
     /// Its name.
@@ -43,13 +43,11 @@ pub struct DemoFiles {
     pub villages: Vec<VillageFiles>,
     /// The account of the child with the most check-ins (article L6).
     pub child: AccountId,
-    /// The last day on which anything happens, and so the day on which to import.
-    pub last_day: Date,
 }
 
 /// The files of one village. Accounts come first, then entries, then redemptions.
 #[derive(Clone, Debug)]
-pub struct VillageFiles {
+pub(crate) struct VillageFiles {
     /// The village.
     pub code: OrgCode,
     /// Its name.
@@ -66,8 +64,9 @@ pub struct VillageFiles {
 
 impl DemoFiles {
     /// The names by which the files call organisations.
-    pub fn names(&self) -> Names {
-        Names {
+    #[cfg(test)]
+    pub fn names(&self) -> crate::tables::Names {
+        crate::tables::Names {
             villages: self.villages.iter().map(|village| (village.name.clone(), village.code.clone())).collect(),
             merchants: [(self.merchant_name.clone(), self.merchant.clone())].into(),
         }
@@ -79,7 +78,7 @@ impl DemoFiles {
 ///
 /// # Errors
 /// [`Code::Disk`] or [`Code::DiskFull`].
-pub fn generate(seed: u64, out: &Path) -> Result<DemoFiles, Refusal> {
+pub(crate) fn generate(seed: u64, out: &Path) -> Result<DemoFiles, Refusal> {
     let merchant: OrgCode = town::STATION.parse()?;
     make_folder(out)?;
     let rules = out.join("rules.csv");
@@ -107,7 +106,6 @@ pub fn generate(seed: u64, out: &Path) -> Result<DemoFiles, Refusal> {
         rules,
         villages,
         child: child.ok_or_else(|| Refusal::new(Code::MissingValue, "village"))?,
-        last_day: village::last_day(),
     })
 }
 

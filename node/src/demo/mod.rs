@@ -3,7 +3,7 @@
 //! It drives the nodes through the same commands and the same local API as an operator; nothing in the product
 //! knows of it.
 
-pub mod data;
+mod data;
 mod partition;
 mod processes;
 mod progress;

@@ -222,7 +222,11 @@ fn rule_through_a_neighbour(town: &Town, islander: &Node, neighbour: &Node) -> R
         "规则变更经邻村到达失联村",
         "rule change reaches a cut-off village through its neighbour",
         "arrived through the neighbour alone",
-        if only_neighbour { "arrived through the neighbour alone" } else { "arrived by another way" },
+        if only_neighbour {
+            "arrived through the neighbour alone".to_owned()
+        } else {
+            format!("connected to {connected:?}")
+        },
     ))
 }
 

@@ -21,8 +21,6 @@ const STOP: Duration = Duration::from_secs(5);
 pub(super) struct Node {
     /// Its organisation.
     pub(super) org: OrgCode,
-    /// Its name.
-    pub(super) name: String,
     /// Its data folder.
     pub(super) data: PathBuf,
     child: Child,
@@ -51,7 +49,7 @@ pub(super) fn run<T: DeserializeOwned>(data: &Path, arguments: &[&str]) -> Resul
 
 impl Node {
     /// Starts `serve` and waits until it answers. `settings` are variables without their prefix.
-    pub(super) fn start(org: OrgCode, name: String, data: PathBuf, settings: &[(&str, &str)]) -> Result<Node, Refusal> {
+    pub(super) fn start(org: OrgCode, data: PathBuf, settings: &[(&str, &str)]) -> Result<Node, Refusal> {
         let failed = |error: std::io::Error| Refusal::new(Code::Disk, error);
         // The address of an earlier life must not be taken for this one's.
         match std::fs::remove_file(data.join(ADDRESS_FILE)) {
@@ -65,7 +63,7 @@ impl Node {
             command.env(format!("XIANGYUE_{name}"), value);
         }
         let child = command.stdout(log.try_clone().map_err(failed)?).stderr(log).spawn().map_err(failed)?;
-        let mut node = Node { org, name, data, child };
+        let mut node = Node { org, data, child };
         let began = Instant::now();
         while node.client().and_then(|client| status(&client)).is_err() {
             if let Ok(Some(code)) = node.child.try_wait() {
@@ -85,13 +83,20 @@ impl Node {
     }
 }
 
-impl Drop for Node {
-    /// Asks the process to stop, and ends it when it does not.
-    fn drop(&mut self) {
+impl Node {
+    /// Asks the process to stop, without waiting for it.
+    pub(super) fn ask_to_stop(&self) {
         if let Some(id) = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw) {
             // It may be gone already.
             let _ = rustix::process::kill_process(id, rustix::process::Signal::TERM);
         }
+    }
+}
+
+impl Drop for Node {
+    /// Waits for the process to stop, and ends it when it does not.
+    fn drop(&mut self) {
+        self.ask_to_stop();
         let began = Instant::now();
         while began.elapsed() < STOP {
             if !matches!(self.child.try_wait(), Ok(None)) {

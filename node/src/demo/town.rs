@@ -49,7 +49,7 @@ impl Town {
         let _: Value = run(&data, &["init", "township", "--code", code, "--name", &files.township_name])?;
         let listen = free_port()?;
         let settings = [("LISTEN", listen.as_str()), ("ADDRESS", listen.as_str())];
-        let township = Node::start(files.township.clone(), files.township_name.clone(), data, &settings)?;
+        let township = Node::start(files.township.clone(), data, &settings)?;
         bar.inc(1);
         let orgs = files.villages.iter().map(|village| (&village.code, &village.name));
         let mut nodes = Vec::new();
@@ -140,6 +140,13 @@ impl Town {
     }
 }
 
+impl Drop for Town {
+    /// All nodes stop at the same time.
+    fn drop(&mut self) {
+        self.nodes().for_each(Node::ask_to_stop);
+    }
+}
+
 type Heads = std::collections::BTreeMap<xiangyue_protocol::DocId, Vec<String>>;
 
 /// The heads of every document that a node holds.
@@ -152,7 +159,7 @@ fn enrol(folder: &Path, township: &Node, code: &OrgCode, name: &str) -> Result<N
     let data = folder.join(code.as_str());
     let token: Token = run(&township.data, &["enroll", "token", "--org", code.as_str(), "--name", name])?;
     let _: Value = run(&data, &["enroll", "join", &token.token])?;
-    Node::start(code.clone(), name.to_owned(), data, &[("LISTEN", "127.0.0.1:0")])
+    Node::start(code.clone(), data, &[("LISTEN", "127.0.0.1:0")])
 }
 
 /// Imports files at a node, all or nothing, and returns how many rows were new.

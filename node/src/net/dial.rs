@@ -89,7 +89,10 @@ impl Net {
             .await
             .map_err(|_| network("no answer".to_owned()))?
             .map_err(|error| pki::handshake_refusal(&error))?;
-        self.run_session(connection, true).await
+        // In a task of its own: when this call is given up, the session still ends in order.
+        let net = self.clone();
+        let session = tokio::spawn(async move { net.run_session(connection, true).await });
+        session.await.map_err(|error| network(error.to_string()))?
     }
 }
 

@@ -130,8 +130,8 @@ impl Net {
         self.policy.send_replace(SyncPolicy::Paused);
         self.peers.close_all(b"stopping");
         self.endpoint.close(0u32.into(), b"stopping");
-        // A peer that does not answer must not hold up a power-down.
-        let _ = tokio::time::timeout(std::time::Duration::from_secs(2), self.endpoint.wait_idle()).await;
+        // Peers are told once; one that does not answer must not hold up a power-down.
+        let _ = tokio::time::timeout(std::time::Duration::from_millis(200), self.endpoint.wait_idle()).await;
     }
 
     async fn accept(self) {

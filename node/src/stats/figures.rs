@@ -261,11 +261,15 @@ fn further_rows(replica: &Replica, gathered: &Gathered, villages: &[VillageStat]
     rows
 }
 
-/// The minor who has checked in on the most days under one rule (L6).
+/// Rules whose codes begin so are check-ins (打卡, L6): what counts of them is days, not points.
+const CHECK_IN: &str = "checkin";
+
+/// The minor who has checked in on the most days (L6).
 fn check_in_rows(replica: &Replica, gathered: &Gathered) -> Vec<StatRow> {
     let views = replica.views();
     let is_minor = |account: &AccountId| views.accounts.get(account).is_some_and(|(_, a)| a.cohort == Cohort::Minor);
-    let best = gathered.deeds.iter().filter(|((account, _), _)| is_minor(account)).max_by_key(|(_, dates)| dates.len());
+    let check_ins = gathered.deeds.iter().filter(|((_, rule), _)| rule.as_str().starts_with(CHECK_IN));
+    let best = check_ins.filter(|((account, _), _)| is_minor(account)).max_by_key(|(_, dates)| dates.len());
     let Some(((account, rule), dates)) = best else { return Vec::new() };
     let earned = views.totals(account).earned;
     vec![

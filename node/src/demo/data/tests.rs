@@ -27,7 +27,7 @@ fn town(seed: u64) -> Town {
     println!("generated in {:?}", started.elapsed());
     let names = files.names();
     let load = |path: &Path, sort: Sort| -> Parsed {
-        let parsed = read(path, None, &names, files.last_day, &[1; 32]).unwrap();
+        let parsed = read(path, None, &names, village::last_day(), &[1; 32]).unwrap();
         let bad: Vec<_> = parsed.rows.iter().filter(|row| row.result.is_err()).take(3).collect();
         assert!(bad.is_empty() && parsed.sort == sort, "{path:?} {bad:?}");
         parsed
@@ -134,14 +134,14 @@ fn every_row_keeps_the_rule_book_and_no_balance_falls_below_zero() {
         let on_day = by_day.entry((&award.account, &award.rule, award.date)).or_default();
         *on_day += award.points.0;
         assert!(award.points <= rule.points && rule.daily_cap.is_none_or(|cap| *on_day <= cap.0), "{award:?}");
-        assert!(home == village && award.date >= account.opened && award.date <= town.files.last_day, "{award:?}");
+        assert!(home == village && award.date >= account.opened && award.date <= village::last_day(), "{award:?}");
         assert!(slips.insert(&award.request), "{award:?}");
         moves.entry(&award.account).or_default().push((award.date, award.points.0));
     }
     for (village, redemption) in &town.redemptions {
         let price = town.items[redemption.item.as_str()].price.0;
         assert!(price == 0 || redemption.points.0 % price == 0, "{redemption:?}");
-        assert!(&town.accounts[&redemption.account].0 == village && redemption.date <= town.files.last_day);
+        assert!(&town.accounts[&redemption.account].0 == village && redemption.date <= village::last_day());
         assert!(slips.insert(&redemption.request), "{redemption:?}");
         moves.entry(&redemption.account).or_default().push((redemption.date, -redemption.points.0));
     }

@@ -33,6 +33,7 @@ pub(super) struct Records {
 }
 
 /// The last day of the records.
+#[cfg(test)]
 pub(super) fn last_day() -> Date {
     day(DAYS - 1)
 }
