@@ -366,6 +366,11 @@ impl Engine {
         }
         let now = self.now();
         if restored {
+            if !self.plan.careless_restores && self.township_lacks(at) {
+                self.stats.met(Sometimes::RestoreWaited);
+                self.queue.after(2 * SECOND, Event::Start { node: at, restored });
+                return;
+            }
             self.nodes[at].restore();
         }
         if let Err(refusal) = self.nodes[at].start() {
@@ -383,6 +388,19 @@ impl Engine {
         } else if !replica.is_frozen() {
             self.oracle.check_recovered(now, at, replica);
         }
+    }
+
+    /// Whether somebody else holds entries of a node that are not safe at the township.
+    fn township_lacks(&self, node: usize) -> bool {
+        let id = self.nodes[node].id();
+        let holdings = |n: usize, safe: bool| {
+            let disk = &self.nodes[n].disk;
+            let rows = disk.safe_rows().chain(disk.rows().skip(if safe { disk.len() } else { 0 }));
+            let own = rows.map(|(header, _)| header).filter(|header| header.actor.node == id);
+            own.map(|header| (header.doc.clone(), header.actor, header.last)).collect::<BTreeSet<_>>()
+        };
+        let township = holdings(0, true);
+        (1..self.nodes.len()).filter(|n| *n != node).any(|n| !holdings(n, false).is_subset(&township))
     }
 
     // The links.

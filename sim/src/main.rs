@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use xiangyue_sim::report::Report;
-use xiangyue_sim::scenario::{self, THREE_VILLAGES, ThreeVillages};
+use xiangyue_sim::scenario::{self, THREE_VILLAGES, ThreeVillages, Topology};
 
 /// Runs xiangyue's replicas in virtual time, with faults, and watches their promises.
 #[derive(Parser)]
@@ -28,6 +28,9 @@ enum Command {
         /// How many seeds, one after the other.
         #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
         seeds: u64,
+        /// Who is joined to whom.
+        #[arg(long, default_value = "neighbours", value_parser = ["star", "neighbours", "mesh"])]
+        topology: String,
         /// Print the summary as JSON.
         #[arg(long)]
         json: bool,
@@ -38,13 +41,13 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let Cli { command: Command::Run { scenario, seed, seeds, json, out } } = Cli::parse();
+    let Cli { command: Command::Run { scenario, seed, seeds, topology, json, out } } = Cli::parse();
     if scenario != THREE_VILLAGES {
         eprintln!("no scenario is called {scenario}; there is: {THREE_VILLAGES}");
         return ExitCode::from(2);
     }
     let started = now();
-    let report = match run(seed, seeds) {
+    let report = match run(seed, seeds, &topology) {
         Ok(report) => report,
         Err(refusal) => {
             eprintln!("{refusal}");
@@ -63,13 +66,19 @@ fn main() -> ExitCode {
     ExitCode::from(u8::from(!report.is_green()))
 }
 
-fn run(seed: u64, seeds: u64) -> Result<Report, xiangyue_protocol::Refusal> {
-    let params = ThreeVillages::default();
+fn run(seed: u64, seeds: u64, topology: &str) -> Result<Report, xiangyue_protocol::Refusal> {
+    let topology = match topology {
+        "star" => Topology::Star,
+        "mesh" => Topology::Mesh,
+        _ => Topology::Neighbours,
+    };
+    let params = ThreeVillages { topology, ..ThreeVillages::default() };
     let mut sum = scenario::run(scenario::three_villages(seed, &params))?;
     for seed in seed + 1..seed.saturating_add(seeds) {
         let report = scenario::run(scenario::three_villages(seed, &params))?;
         if !report.is_green() {
-            eprintln!("seed {seed}: {} promises broken", report.broken);
+            let first = report.violations.first().map_or("", |violation| violation.what.as_str());
+            eprintln!("seed {seed}: {} times broken, first: {first}", report.broken);
         }
         sum.add(&report);
     }

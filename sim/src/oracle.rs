@@ -5,7 +5,7 @@
 //! overspending, 3 a retry counts once, 5 nobody holds what it may not read, 6 convergence, 7 no alarm among
 //! honest nodes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use xiangyue_protocol::replica::Replica;
 use xiangyue_protocol::schema::{AccountId, Points};
@@ -57,6 +57,8 @@ struct Sums {
 #[derive(Debug, Default)]
 pub struct Oracle {
     entries: BTreeMap<(usize, String), Shadow>,
+    /// Accounts of which an award may have died with a disk: what it paid for may be known all the same.
+    bereft: BTreeSet<AccountId>,
     violations: Vec<Violation>,
     seen: u64,
 }
@@ -85,6 +87,12 @@ fn holds(replica: &Replica, doc: &DocId, key: &str) -> bool {
     })
 }
 
+/// Whether a node may read everything about an account: its own village's does, and the township's.
+fn sees_all(replica: &Replica, account: &AccountId) -> bool {
+    let own = || replica.views().accounts.get(account).is_some_and(|(org, _)| org == replica.org());
+    replica.org().level() == Level::Township || own()
+}
+
 /// Whether an organisation may hold a document: the rule of the access table, said on its own.
 fn may_hold(org: &OrgCode, doc: &DocId) -> bool {
     let is_township = org.level() == Level::Township;
@@ -109,7 +117,8 @@ impl Oracle {
     /// Enters a violation.
     pub fn broke(&mut self, promise: u8, at: Micros, what: String) {
         self.seen += 1;
-        if self.violations.len() < KEPT {
+        let known = self.violations.iter().any(|violation| violation.what == what);
+        if !known && self.violations.len() < KEPT {
             self.violations.push(Violation { promise, at, what });
         }
     }
@@ -136,10 +145,12 @@ impl Oracle {
     }
 
     /// After every event at a node: it has not spent more than it held, and holds nothing that it may not read.
+    ///
+    /// A restored node gets what it spent back before what it had earned, or after; it is judged once it thaws.
     pub fn check_node(&mut self, at: Micros, node: usize, replica: &Replica) {
-        for (account, totals) in &replica.views().book {
+        for (account, totals) in replica.views().book.iter().filter(|_| !replica.is_frozen()) {
             let share = totals.share(replica.node());
-            if share.held < Points::ZERO {
+            if share.held < Points::ZERO && !self.bereft.contains(account) {
                 self.broke(2, at, format!("node {node} holds {} of {account} at itself", share.held));
             }
         }
@@ -169,9 +180,22 @@ impl Oracle {
     /// A disk died. What no other disk holds safely may be gone: no protocol brings it back.
     pub fn disk_died(&mut self, node: usize, restored: &Replica, others: &[Replica]) {
         let range = (node, String::new())..(node + 1, String::new());
+        let mut lost = Vec::new();
         for ((_, key), entry) in self.entries.range_mut(range) {
             let safe = holds(restored, &entry.doc, key) || others.iter().any(|r| holds(r, &entry.doc, key));
             entry.certain &= safe;
+            if !safe {
+                lost.push(entry.act.clone());
+            }
+        }
+        for act in lost {
+            let of = match &act {
+                Act::Reverse(of) => self.entries.get(&(node, of.clone())).map(|entry| &entry.act),
+                act => Some(act),
+            };
+            if let Some(Act::Award(account, _) | Act::Redeem(account, _)) = of {
+                self.bereft.insert(account.clone());
+            }
         }
     }
 
@@ -181,7 +205,8 @@ impl Oracle {
             for (m, other) in replicas.iter().enumerate().skip(n + 1) {
                 self.check_agree(at, (n, replica), (m, other));
             }
-            for account in replica.views().overspent() {
+            let overspent = replica.views().overspent().filter(|account| sees_all(replica, account));
+            for account in overspent.filter(|account| !self.bereft.contains(*account)).collect::<Vec<_>>() {
                 self.broke(2, at, format!("{account} is overspent at node {n}"));
             }
             for (id, doc) in replica.docs() {
@@ -237,7 +262,7 @@ impl Oracle {
         let counted = |key: &str, entry: &Shadow| entry.certain || holds(township, &entry.doc, key);
         let mut sums: BTreeMap<AccountId, Sums> = BTreeMap::new();
         let mut entries = 0;
-        for ((node, key), entry) in self.entries.iter().filter(|((_, key), entry)| counted(key, entry)) {
+        for ((node, _), entry) in self.entries.iter().filter(|((_, key), entry)| counted(key, entry)) {
             entries += u64::from(!matches!(entry.act, Act::Fact));
             match &entry.act {
                 Act::Award(account, points) => sums.entry(account.clone()).or_default().earned += *points,
@@ -249,7 +274,6 @@ impl Oracle {
                 },
                 Act::Grant | Act::Fact => {}
             }
-            let _ = key;
         }
         (sums, entries)
     }
@@ -263,16 +287,14 @@ impl Oracle {
             self.broke(3, at, format!("{entries} entries were acknowledged, the township counts {counted}"));
         }
         for (n, replica) in replicas.iter().enumerate() {
-            let all = replica.org().level() == Level::Township;
-            for (account, expected) in &shadow {
-                let own = replica.views().accounts.get(account).is_some_and(|(org, _)| org == replica.org());
+            for (account, expected) in shadow.iter().filter(|(account, _)| sees_all(replica, account)) {
                 let totals = replica.views().totals(account);
                 let sums = Sums { earned: totals.earned, redeemed: totals.redeemed, reversed: totals.reversed };
-                if (all || own) && sums != *expected {
+                if sums != *expected {
                     self.broke(2, at, format!("{account} at node {n}: {sums:?} instead of {expected:?}"));
                 }
                 let balance = sums.earned - sums.redeemed - sums.reversed;
-                if (all || own) && totals.available() - totals.debt() != balance {
+                if totals.available() - totals.debt() != balance {
                     self.broke(2, at, format!("{account} at node {n}: rights and balance {balance} differ"));
                 }
             }

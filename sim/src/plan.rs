@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use xiangyue_protocol::OrgCode;
 use xiangyue_protocol::schema::AccountId;
+use xiangyue_protocol::{Date, OrgCode};
 
 use crate::disk::DiskParams;
 use crate::link::LinkParams;
 use crate::scheduler::{Micros, SECOND};
-use crate::workload::WorkloadParams;
+use crate::workload::{WorkloadParams, name};
 
 /// One node.
 #[derive(Debug, Clone)]
@@ -104,12 +104,19 @@ pub struct Plan {
     pub workload: WorkloadParams,
     /// Accounts, with the position of the village node that opens them.
     pub accounts: Vec<(AccountId, usize)>,
+    /// Since when accounts are open and rules in effect.
+    pub since: Date,
     /// What goes wrong, and when.
     pub faults: Vec<(Micros, Fault)>,
     /// When the clerks stop asking for new things.
     pub load_until: Micros,
     /// When everything must have come to rest.
     pub limit: Micros,
+    /// Whether a restored node is switched on although somebody holds entries of it that the township lacks.
+    ///
+    /// It thaws by the township's word alone, so an operator waits with a restore until the neighbours have
+    /// reported to the township; a careless one may let the node spend what it had granted away before.
+    pub careless_restores: bool,
     /// A planted bug, if any.
     pub plant: Option<Plant>,
 }
@@ -125,9 +132,11 @@ impl Plan {
             disk: DiskParams::default(),
             workload: WorkloadParams::default(),
             accounts: Vec::new(),
+            since: name("2020-01-01"),
             faults: Vec::new(),
             load_until: 0,
             limit: 600 * SECOND,
+            careless_restores: false,
             plant: None,
         }
     }

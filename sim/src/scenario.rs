@@ -53,6 +53,8 @@ pub struct ThreeVillages {
     pub breaks: u64,
     /// How often of a thousand runs a village is restored from a backup.
     pub restore_permille: u64,
+    /// Whether restores do not wait for the township to hear what others hold of the node.
+    pub careless_restores: bool,
     /// A planted bug.
     pub plant: Option<Plant>,
 }
@@ -70,6 +72,7 @@ impl Default for ThreeVillages {
             crashes: 2,
             breaks: 3,
             restore_permille: 300,
+            careless_restores: false,
             plant: None,
         }
     }
@@ -95,6 +98,7 @@ pub fn three_villages(seed: u64, params: &ThreeVillages) -> Plan {
     plan.workload = params.workload.clone();
     plan.load_until = params.load;
     plan.plant = params.plant;
+    plan.careless_restores = params.careless_restores;
     for village in 1..=params.villages {
         let org = plan.nodes[village].org.clone();
         plan.accounts.extend((1..=params.accounts).map(|n| (name(&format!("{org}-{n}")), village)));
@@ -144,7 +148,7 @@ fn faults(seed: u64, params: &ThreeVillages, links: usize, merchant: usize) -> V
 
 /// What each clerk asks for first: the township names everybody and everything, villages open their accounts.
 pub fn first_wishes(plan: &Plan, nodes: &[SimNode]) -> Vec<Vec<Wish>> {
-    let since = name("2020-01-01");
+    let since = plan.since;
     let mut directory = Vec::new();
     for node in nodes {
         let (code, public_key) = (node.org.clone(), node.public_key());

@@ -63,6 +63,8 @@ sometimes! {
     UnknownAuthor "a segment arrived before its author was known";
     /// A node came back from a backup.
     Restored "a node was restored from a backup";
+    /// A restore waited until the township had what others held of the node.
+    RestoreWaited "a restore waited for the township to hear what others held of the node";
     /// A restored node refused to spend.
     RefusedFrozen "a restored node refused to spend";
     /// A restored node was let go again.
