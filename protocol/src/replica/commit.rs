@@ -358,6 +358,10 @@ impl Replica {
         if let Some(outcome) = self.entered(&entry)? {
             return Ok(outcome);
         }
+        if self.frozen {
+            // What is reversed may have been spent, granted away or reversed already by entries not yet back.
+            return Err(Refusal::new(Code::Frozen, &request.of));
+        }
         if slip.reversed {
             return Err(Refusal::new(Code::AlreadyReversed, &request.of));
         }
