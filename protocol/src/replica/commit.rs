@@ -128,6 +128,9 @@ impl Replica {
         let segment = Arc::new(segment);
         self.append(Arc::clone(&segment));
         self.announce(&segment, None);
+        if id.kind == Kind::Directory {
+            self.directory_changed();
+        }
         Ok(())
     }
 

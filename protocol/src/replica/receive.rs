@@ -41,8 +41,7 @@ impl Replica {
         self.emit(Effect::Send(peer, Frame::Have(vec![(header.doc.clone(), header.actor, header.last)])));
         self.announce(&segment, Some(peer));
         if new_directory {
-            self.retry_unknown_authors();
-            self.close_revoked();
+            self.directory_changed();
         }
         self.thaw_if_caught_up();
         Ok(())

@@ -462,8 +462,14 @@ impl Replica {
         }
     }
 
-    /// The directory has grown: asks again for what was refused because its author was not in it.
-    pub(super) fn retry_unknown_authors(&mut self) {
+    /// The directory has grown, by a peer's entry or by our own.
+    pub(super) fn directory_changed(&mut self) {
+        self.retry_unknown_authors();
+        self.close_revoked();
+    }
+
+    /// Asks again for what was refused because its author was not in the directory.
+    fn retry_unknown_authors(&mut self) {
         let retries: Vec<(PeerId, Vec<DocId>)> = self
             .sessions
             .iter_mut()
@@ -474,7 +480,7 @@ impl Replica {
         }
     }
 
-    pub(super) fn close_revoked(&mut self) {
+    fn close_revoked(&mut self) {
         let revoked: Vec<_> = self
             .sessions
             .iter()

@@ -24,6 +24,8 @@ pub(crate) struct Pairs {
     pub(crate) frames: Vec<(usize, Frame)>,
     pub(crate) alarms: Vec<Alarm>,
     pub(crate) acknowledged: Vec<(usize, Ticket)>,
+    /// Connections that a node closed: itself and the other.
+    pub(crate) closed: Vec<(usize, usize)>,
     /// Appends are made durable at once; otherwise [`Pairs::sync`] does it.
     pub(crate) prompt: bool,
     rng: Rng,
@@ -92,32 +94,12 @@ impl Pairs {
 
     /// The same, with accounts that were opened on another day.
     pub(crate) fn opened_in(villages: usize, since: &str) -> Pairs {
-        let mut plan = three_villages(1, &ThreeVillages { villages, accounts: 2, ..ThreeVillages::default() });
-        plan.since = date(since);
-        let anchor = key_of(plan.seed, &plan.nodes[0].name).verifying_key().to_bytes();
-        let nodes: Vec<SimNode> =
-            plan.nodes.iter().map(|spec| SimNode::new(plan.seed, spec, anchor, None).unwrap()).collect();
-        let mut pairs = Pairs {
-            nodes,
-            ends: BTreeMap::new(),
-            wires: BTreeMap::new(),
-            next_peer: 0,
-            frames: Vec::new(),
-            alarms: Vec::new(),
-            acknowledged: Vec::new(),
-            prompt: true,
-            rng: Rng::new(1, "pairs", "crash"),
-            plan,
-        };
-        let wishes = first_wishes(&pairs.plan, &pairs.nodes);
-        for (node, wishes) in wishes.into_iter().enumerate() {
-            for wish in wishes {
-                pairs.commit(node, &wish.commands).into_iter().for_each(|answer| assert!(answer.is_ok()));
-            }
-            if node == 0 {
-                pairs.join_all_to_township();
-            }
-        }
+        let mut pairs = Pairs::unenrolled(villages);
+        pairs.plan.since = date(since);
+        pairs.enrol_all();
+        (1..pairs.nodes.len()).for_each(|node| pairs.connect(node, 0));
+        pairs.settle();
+        pairs.open_accounts();
         pairs.settle();
         pairs.cut_all();
         pairs.frames.clear();
@@ -125,9 +107,43 @@ impl Pairs {
         pairs
     }
 
-    fn join_all_to_township(&mut self) {
-        (1..self.nodes.len()).for_each(|node| self.connect(node, 0));
-        self.settle();
+    /// Nodes that trust the township's key and hold nothing.
+    pub(crate) fn unenrolled(villages: usize) -> Pairs {
+        let plan = three_villages(1, &ThreeVillages { villages, accounts: 2, ..ThreeVillages::default() });
+        let anchor = key_of(plan.seed, &plan.nodes[0].name).verifying_key().to_bytes();
+        let nodes = plan.nodes.iter().map(|spec| SimNode::new(plan.seed, spec, anchor, None).unwrap()).collect();
+        Pairs {
+            nodes,
+            ends: BTreeMap::new(),
+            wires: BTreeMap::new(),
+            next_peer: 0,
+            frames: Vec::new(),
+            alarms: Vec::new(),
+            acknowledged: Vec::new(),
+            closed: Vec::new(),
+            prompt: true,
+            rng: Rng::new(1, "pairs", "crash"),
+            plan,
+        }
+    }
+
+    /// The township names everybody, the rules and the items.
+    pub(crate) fn enrol_all(&mut self) {
+        self.grant_first_wishes(0..1);
+    }
+
+    /// The villages open their accounts.
+    pub(crate) fn open_accounts(&mut self) {
+        self.grant_first_wishes(1..self.nodes.len());
+    }
+
+    fn grant_first_wishes(&mut self, nodes: std::ops::Range<usize>) {
+        let wishes = first_wishes(&self.plan, &self.nodes);
+        for node in nodes {
+            for wish in &wishes[node] {
+                assert!(self.commit(node, &wish.commands).iter().all(Result::is_ok));
+            }
+        }
     }
 
     pub(crate) fn account(&self, village: usize, n: usize) -> AccountId {
@@ -275,7 +291,10 @@ impl Pairs {
                             self.wires.entry(*end).or_default().push_back(frame);
                         }
                     }
-                    Output::Close(peer, refusal) => panic!("{node} closed {peer:?}: {refusal}"),
+                    Output::Close(peer, _) => {
+                        let other = self.ends.get(&(node, peer)).map(|(other, _)| *other);
+                        self.closed.extend(other.map(|other| (node, other)));
+                    }
                     Output::Alarm(alarm) => self.alarms.push(alarm),
                 }
             }
