@@ -228,11 +228,11 @@ impl Replica {
         Err(Refusal::new(Code::RequestReused, entry.request()))
     }
 
-    /// The slip with this number in a ledger or counter that this node may write to.
+    /// The slip with this number in a ledger or counter that this node may write to; its own before another's.
     fn find_slip(&self, request: &RequestId) -> Option<(&DocId, &Slip)> {
         self.docs.iter().filter(|(id, _)| access::may_write(&self.member.org, id)).find_map(|(id, doc)| {
             let Summary::Points(points) = &doc.summary else { return None };
-            points.slips.get(request).map(|slip| (id, slip))
+            points.slip(request, self.node).map(|slip| (id, slip))
         })
     }
 
