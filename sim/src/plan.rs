@@ -47,6 +47,9 @@ pub enum Fault {
         node: usize,
     },
     /// A node's disk dies; it starts again from its last backup under a new incarnation.
+    ///
+    /// It is switched on once the township has all that others hold of it: the township's word alone lets it
+    /// spend again, so an operator waits until its neighbours have reported.
     Restore {
         /// Which.
         node: usize,
@@ -112,11 +115,6 @@ pub struct Plan {
     pub load_until: Micros,
     /// When everything must have come to rest.
     pub limit: Micros,
-    /// Whether a restored node is switched on although somebody holds entries of it that the township lacks.
-    ///
-    /// It thaws by the township's word alone, so an operator waits with a restore until the neighbours have
-    /// reported to the township; a careless one may let the node spend what it had granted away before.
-    pub careless_restores: bool,
     /// A planted bug, if any.
     pub plant: Option<Plant>,
 }
@@ -136,7 +134,6 @@ impl Plan {
             faults: Vec::new(),
             load_until: 0,
             limit: 600 * SECOND,
-            careless_restores: false,
             plant: None,
         }
     }

@@ -53,8 +53,6 @@ pub struct ThreeVillages {
     pub breaks: u64,
     /// How often of a thousand runs a village is restored from a backup.
     pub restore_permille: u64,
-    /// Whether restores do not wait for the township to hear what others hold of the node.
-    pub careless_restores: bool,
     /// A planted bug.
     pub plant: Option<Plant>,
 }
@@ -72,7 +70,6 @@ impl Default for ThreeVillages {
             crashes: 2,
             breaks: 3,
             restore_permille: 300,
-            careless_restores: false,
             plant: None,
         }
     }
@@ -98,7 +95,6 @@ pub fn three_villages(seed: u64, params: &ThreeVillages) -> Plan {
     plan.workload = params.workload.clone();
     plan.load_until = params.load;
     plan.plant = params.plant;
-    plan.careless_restores = params.careless_restores;
     for village in 1..=params.villages {
         let org = plan.nodes[village].org.clone();
         plan.accounts.extend((1..=params.accounts).map(|n| (name(&format!("{org}-{n}")), village)));

@@ -29,7 +29,7 @@ pub struct WorkloadParams {
     pub grant_permille: u64,
     /// How often the township's clerk enters something in a village's ledger instead of doing nothing.
     pub township_permille: u64,
-    /// Shortest and longest time to the months that entries are dated in, counted back.
+    /// Months that entries are dated in, counted back from the current one.
     pub months: u64,
 }
 
@@ -37,7 +37,7 @@ impl Default for WorkloadParams {
     fn default() -> Self {
         WorkloadParams {
             every: (200 * MILLI, 2 * SECOND),
-            gather: 4 * MILLI,
+            gather: 40 * MILLI,
             retry_permille: 60,
             redeem_permille: 300,
             reverse_permille: 80,

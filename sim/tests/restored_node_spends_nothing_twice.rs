@@ -78,3 +78,25 @@ fn a_second_life_under_the_old_incarnation_is_noticed_even_in_a_document_that_it
     assert!(pairs.alarms.contains(&Alarm::Cloned), "{:?}", pairs.alarms);
     assert!(pairs.replica(1).is_frozen());
 }
+
+#[test]
+fn an_overspend_by_a_restore_that_did_not_wait_for_the_neighbours_is_shown_at_the_township() {
+    // A known limit: what a node granted to a merchant directly, and the township has not heard of, is forgotten
+    // with its disk, and the township's word alone thaws it. The operator must wait; if not, it is at least seen.
+    let mut pairs = Pairs::new(3);
+    let (account, merchant) = (pairs.account(1, 0), pairs.merchant());
+    pairs.connect(1, merchant);
+    assert!(pairs.commit(1, &[award("a", &account, 50)])[0].is_ok());
+    pairs.nodes[1].back_up();
+    assert!(pairs.commit(1, &[grant("g", &account, 50, "110112119M01")])[0].is_ok());
+    pairs.settle();
+    assert!(pairs.commit(merchant, &[redeem("m", &account, 50)])[0].is_ok());
+    pairs.restore(1);
+    pairs.connect(1, 0);
+    pairs.settle();
+    assert!(!pairs.replica(1).is_frozen());
+    assert!(pairs.commit(1, &[redeem("v", &account, 50)])[0].is_ok());
+    pairs.connect(merchant, 0);
+    pairs.settle();
+    assert_eq!(pairs.replica(0).views().overspent().collect::<Vec<_>>(), [&account]);
+}

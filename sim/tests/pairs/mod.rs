@@ -1,12 +1,13 @@
 //! Nodes joined by hand: a test says which frame arrives next, which append is synced, which power goes.
 #![allow(dead_code, reason = "each test file uses a part")]
+#![allow(clippy::unwrap_used, reason = "a helper of tests fails the test")]
 
 use std::collections::{BTreeMap, VecDeque};
 
 use xiangyue_protocol::frame::Frame;
 use xiangyue_protocol::replica::{Alarm, Mode, PeerId, Replica, Ticket};
 use xiangyue_protocol::schema::{AccountId, Award, Points, Redemption};
-use xiangyue_protocol::{Command, Date, GrantRequest, Millis, Outcome, Refusal, ReverseRequest};
+use xiangyue_protocol::{Command, Date, GrantRequest, Outcome, Refusal, ReverseRequest};
 use xiangyue_sim::engine::EPOCH;
 use xiangyue_sim::node::{Output, SimNode, key_of};
 use xiangyue_sim::plan::Plan;
@@ -311,6 +312,3 @@ impl Pairs {
         self.frames.iter().filter(|(_, frame)| which(frame)).count()
     }
 }
-
-/// The time of all hand-driven tests.
-pub(crate) const NOW: Millis = EPOCH;

@@ -8,7 +8,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use xiangyue_protocol::frame::Frame;
 use xiangyue_protocol::replica::{Mode, PeerId, Replica, Ticket};
 use xiangyue_protocol::schema::Points;
-use xiangyue_protocol::segment::Sealed;
 use xiangyue_protocol::{Code, Command, Level, Millis, Outcome, Refusal, access};
 
 use crate::link::Conn;
@@ -21,6 +20,9 @@ use crate::scheduler::{Micros, SECOND, Scheduler};
 use crate::stats::{Sometimes, Stats};
 use crate::trace::Trace;
 use crate::workload::{Clerk, Wish};
+
+mod rest;
+mod wires;
 
 /// The start of every run: 2021-01-20 08:00 in China.
 pub const EPOCH: Millis = Millis(1_611_100_800_000);
@@ -50,14 +52,19 @@ pub struct Engine {
     nodes: Vec<SimNode>,
     clerks: Vec<Clerk>,
     conns: Vec<Conn>,
+    /// Connection and end by the name that a node has for it.
     ends: BTreeMap<PeerId, (usize, usize)>,
+    /// The last connection over each link.
     current: Vec<Option<usize>>,
+    /// For the planted bug that keeps sessions: what they were called, and in which lives of the nodes.
     kept: Vec<Option<([PeerId; 2], [u64; 2])>>,
     next_peer: u64,
+    /// Partitions under way, by position among the faults.
     cuts: BTreeSet<usize>,
     redeemed: Redeemed,
     link_rng: Vec<Rng>,
     disk_rng: Vec<Rng>,
+    /// True in the last phase: only greetings may be sent.
     greeting: bool,
     trace: Trace,
     stats: Stats,
@@ -366,7 +373,7 @@ impl Engine {
         }
         let now = self.now();
         if restored {
-            if !self.plan.careless_restores && self.township_lacks(at) {
+            if self.township_lacks(at) {
                 self.stats.met(Sometimes::RestoreWaited);
                 self.queue.after(2 * SECOND, Event::Start { node: at, restored });
                 return;
@@ -403,183 +410,6 @@ impl Engine {
         (1..self.nodes.len()).filter(|n| *n != node).any(|n| !holdings(n, false).is_subset(&township))
     }
 
-    // The links.
-
-    fn island(&self, fault: usize) -> BTreeSet<usize> {
-        match self.plan.faults.get(fault) {
-            Some((_, Fault::Cut { island, .. })) => island.clone(),
-            _ => BTreeSet::new(),
-        }
-    }
-
-    fn is_cut(&self, (a, b): (usize, usize)) -> bool {
-        self.cuts.iter().any(|cut| {
-            let island = self.island(*cut);
-            island.contains(&a) != island.contains(&b)
-        })
-    }
-
-    fn dial(&mut self, link: usize) {
-        let (a, b) = self.plan.links[link];
-        if self.current[link].is_some_and(|conn| self.conns[conn].alive) {
-            return;
-        }
-        let (now, params) = (self.now(), &self.plan.link);
-        if self.nodes[a].replica.is_none() || self.nodes[b].replica.is_none() || self.is_cut((a, b)) {
-            let again = self.link_rng[link].between(params.redial.0, params.redial.1);
-            self.queue.after(again, Event::Dial(link));
-            return;
-        }
-        // TLS 1.3 over QUIC: the one that answers is ready after one way, the one that dials after a round trip.
-        let rng = &mut self.link_rng[link];
-        let there = now + params.latency(rng);
-        let up_at = [there + params.latency(rng), there];
-        let lives = [self.nodes[a].life, self.nodes[b].life];
-        let conn = self.conns.len();
-        self.current[link] = Some(conn);
-        if self.plan.plant == Some(Plant::KeepSessionAcrossBreak)
-            && let Some((peers, _)) = self.kept[link].filter(|(_, kept)| *kept == lives)
-        {
-            let mut kept = Conn::new(link, [a, b], peers, up_at);
-            kept.up = [true; 2];
-            self.conns.push(kept);
-            self.ends.extend([(peers[0], (conn, 0)), (peers[1], (conn, 1))]);
-            return;
-        }
-        let peers = [PeerId(self.next_peer), PeerId(self.next_peer + 1)];
-        self.next_peer += 2;
-        self.conns.push(Conn::new(link, [a, b], peers, up_at));
-        self.kept[link] = Some((peers, lives));
-        for side in 0..2 {
-            self.ends.insert(peers[side], (conn, side));
-            self.queue.at(up_at[side], Event::Up { conn, side });
-        }
-    }
-
-    fn up(&mut self, conn: usize, side: usize) {
-        let c = &mut self.conns[conn];
-        if !c.alive || c.noticed[side] {
-            return;
-        }
-        c.up[side] = true;
-        let (node, peer, other) = (c.nodes[side], c.peers[side], c.nodes[1 - side]);
-        let (id, org) = (self.nodes[other].id(), self.nodes[other].org.clone());
-        let now = self.millis();
-        if let Some(replica) = self.nodes[node].replica.as_mut() {
-            replica.connected(now, peer, id, org);
-        }
-        self.drain(node);
-    }
-
-    fn send(&mut self, node: usize, peer: PeerId, frame: Frame) {
-        let now = self.now();
-        let encoded = frame.encode();
-        self.stats.frames += 1;
-        self.stats.bytes += encoded.len() as u64;
-        self.trace.note(now, node, "send", &encoded);
-        if self.greeting && !matches!(frame, Frame::Hello(_)) {
-            self.oracle.broke(6, now, format!("node {node} had more to say than hello: {frame:.80?}"));
-        }
-        let Some((conn, side)) = self.ends.get(&peer).copied().filter(|(c, s)| self.conns[*c].nodes[*s] == node) else {
-            return;
-        };
-        let c = &mut self.conns[conn];
-        let to = c.nodes[1 - side];
-        if let Frame::Segment(bytes) = &frame {
-            self.stats.segments_sent += 1;
-            if let Ok(sealed) = Sealed::parse(bytes.clone()) {
-                self.oracle.check_sent(now, to, &self.plan.nodes[to].org, &sealed.header.doc);
-            }
-        }
-        if !c.alive {
-            if !c.noticed[side] {
-                self.stats.met(Sometimes::SentIntoTheVoid);
-            }
-            return;
-        }
-        let rng = &mut self.link_rng[c.link];
-        let at = c.arrival(now, 1 - side, encoded.len() as u64, &self.plan.link, rng);
-        self.queue.at(at, Event::Arrive { conn, side: 1 - side, frame });
-    }
-
-    fn arrive(&mut self, conn: usize, side: usize, frame: Frame) {
-        let (now, c) = (self.millis(), &self.conns[conn]);
-        if !c.alive || !c.up[side] {
-            self.stats.met(Sometimes::LostInFlight);
-            return;
-        }
-        let (node, peer) = (c.nodes[side], c.peers[side]);
-        self.conns[conn].heard[side] = true;
-        let is_segment = matches!(frame, Frame::Segment(_));
-        let frozen = self.nodes[node].replica.as_ref().is_some_and(Replica::is_frozen);
-        let before = self.nodes[node].replica.as_ref().map_or(0, |replica| replica.counters().redundant);
-        match self.nodes[node].deliver(now, peer, frame) {
-            Ok(()) => {}
-            Err(refusal) if refusal.code() == Code::Gap => self.stats.met(Sometimes::Gap),
-            Err(refusal) if refusal.code() == Code::UnknownAuthor => self.stats.met(Sometimes::UnknownAuthor),
-            Err(refusal) => {
-                self.oracle.broke(7, self.queue.now(), format!("node {node} refused a frame: {refusal}"));
-                if !is_segment {
-                    self.close(node, peer);
-                }
-            }
-        }
-        if let Some(replica) = &self.nodes[node].replica {
-            if replica.counters().redundant > before {
-                self.stats.met(Sometimes::Redundant);
-            }
-            if frozen && !replica.is_frozen() {
-                self.stats.met(Sometimes::Thawed);
-            }
-        }
-        self.drain(node);
-    }
-
-    fn close(&mut self, node: usize, peer: PeerId) {
-        let Some((conn, side)) = self.ends.get(&peer).copied() else { return };
-        if self.conns[conn].nodes[side] == node && self.conns[conn].alive {
-            self.break_conn(conn);
-        }
-    }
-
-    /// What is in flight is lost; each end learns of it after a while, and the dialling one dials again.
-    fn break_conn(&mut self, conn: usize) {
-        let c = &mut self.conns[conn];
-        if !c.alive {
-            return;
-        }
-        c.alive = false;
-        let link = c.link;
-        for side in 0..2 {
-            let c = &self.conns[conn];
-            if c.noticed[side] {
-                continue;
-            }
-            let replica = self.nodes[c.nodes[side]].replica.as_ref();
-            let session = replica.and_then(|r| r.sessions().find(|(peer, _)| *peer == c.peers[side]));
-            if session.is_some_and(|(_, session)| !session.caught_up) {
-                self.stats.met(Sometimes::BrokeWhileComparing);
-            }
-            let notice = self.link_rng[link].between(self.plan.link.notice.0, self.plan.link.notice.1);
-            self.queue.after(notice, Event::Gone { conn, side });
-        }
-        let again = self.link_rng[link].between(self.plan.link.redial.0, self.plan.link.redial.1);
-        self.queue.after(again, Event::Dial(link));
-    }
-
-    fn gone(&mut self, conn: usize, side: usize) {
-        let c = &mut self.conns[conn];
-        if c.noticed[side] || self.plan.plant == Some(Plant::KeepSessionAcrossBreak) {
-            return;
-        }
-        c.noticed[side] = true;
-        let (node, peer, was_up) = (c.nodes[side], c.peers[side], c.up[side]);
-        if was_up && let Some(replica) = self.nodes[node].replica.as_mut() {
-            replica.disconnected(peer);
-        }
-        self.drain(node);
-    }
-
     // The faults.
 
     fn fault(&mut self, at: usize) {
@@ -610,58 +440,6 @@ impl Engine {
                 self.queue.after(down, Event::Start { node, restored: true });
             }
         }
-    }
-
-    // The end.
-
-    fn check_rest(&mut self) {
-        let now = self.now();
-        for (n, clerk) in self.clerks.iter().enumerate() {
-            if !clerk.pending.is_empty() || !clerk.waiting.is_empty() {
-                self.oracle.broke(6, now, format!("the clerk of node {n} was never answered"));
-            }
-        }
-        for (n, node) in self.nodes.iter().enumerate() {
-            let Some(replica) = &node.replica else {
-                self.oracle.broke(6, now, format!("node {n} is down"));
-                continue;
-            };
-            if replica.is_frozen() {
-                self.oracle.broke(6, now, format!("node {n} is still frozen"));
-            }
-            for (_, session) in replica.sessions() {
-                if !session.caught_up || session.behind > 0 {
-                    self.oracle.broke(6, now, format!("node {n} thinks itself behind: {session:?}"));
-                }
-            }
-            match node.replayed(node.disk.rows()) {
-                Ok(again) if again.docs() == replica.docs() => {}
-                _ => self.oracle.broke(6, now, format!("node {n} reads back otherwise from its journal")),
-            }
-        }
-        let replicas: Vec<&Replica> = self.nodes.iter().filter_map(|node| node.replica.as_ref()).collect();
-        self.oracle.check_end(now, &replicas);
-    }
-
-    /// Makes every connection anew: both sides must find that there is nothing to say.
-    fn greet_anew(&mut self) {
-        self.greeting = true;
-        let stats = self.stats.clone();
-        for conn in 0..self.conns.len() {
-            for side in 0..2 {
-                if self.conns[conn].alive {
-                    self.gone(conn, side);
-                }
-            }
-            self.conns[conn].alive = false;
-        }
-        for link in 0..self.plan.links.len() {
-            self.queue.after(1, Event::Dial(link));
-        }
-        while self.queue.next_time().is_some_and(|time| time <= self.plan.limit + 60 * SECOND) {
-            self.step();
-        }
-        self.stats = stats;
     }
 }
 
