@@ -27,13 +27,16 @@ pub fn tip_mark(id: &ChangeId) -> u64 {
 }
 
 /// A document as replication and statistics see it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Doc {
     /// How far each actor has written.
     pub vector: Vector,
     /// Changes that no known change builds on.
     pub heads: BTreeSet<ChangeId>,
-    /// Changes that known ones build on but that are not here yet.
+    /// Changes that known ones build on and that were no actor's tip by then: not here yet, or here and built upon.
+    ///
+    /// Which of the two is not told apart, since that would take the hash of every change; only the first sort
+    /// ever arrives. So this depends on the order of arrival, and is no part of what makes documents equal.
     pub awaited: BTreeSet<ChangeId>,
     /// The largest operation number.
     pub max_op: u64,
@@ -42,6 +45,16 @@ pub struct Doc {
     /// Sums and facts.
     pub summary: Summary,
 }
+
+impl PartialEq for Doc {
+    fn eq(&self, other: &Doc) -> bool {
+        let Doc { vector, heads, awaited: _, max_op, segments, summary } = self;
+        (vector, heads, max_op, segments, summary)
+            == (&other.vector, &other.heads, &other.max_op, &other.segments, &other.summary)
+    }
+}
+
+impl Eq for Doc {}
 
 impl Doc {
     /// A document that nobody has written to.

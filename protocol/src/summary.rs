@@ -114,8 +114,12 @@ pub struct PointsSummary {
     pub spent: BTreeMap<(AccountId, Place, ItemCode), Spent>,
     /// Slips entered.
     pub slips: BTreeMap<RequestId, Slip>,
-    /// Slips that two nodes entered: both count, and a person must look.
+    /// Slips that were entered twice, by two nodes or by two lives of one: both count, and a person must look.
     pub duplicates: BTreeSet<RequestId>,
+    /// Duplicates by author, behind the one that `slips` shows.
+    pub others: BTreeMap<(RequestId, NodeId), Slip>,
+    /// Reversals that arrived before what they reverse, by slip and author.
+    pub early: BTreeSet<(RequestId, NodeId)>,
     /// Entries counted.
     pub entries: u64,
     /// Records kept but not counted: of an unknown kind, or malformed.
@@ -145,46 +149,96 @@ impl PointsSummary {
             Entry::Reversal(e) => self.take_back(&e.of, author),
             Entry::Grant(_) => {}
         }
-        let slip = Slip::of(&entry, author);
-        match self.slips.get(entry.request()) {
-            Some(other) if other.author != author => {
-                self.duplicates.insert(entry.request().clone());
-                // Which of the two is remembered must not depend on which arrived first.
-                if author < other.author {
-                    self.slips.insert(entry.request().clone(), slip);
-                }
-            }
-            _ => {
-                self.slips.insert(entry.request().clone(), slip);
-            }
-        }
+        self.enter(entry.request(), Slip::of(&entry, author));
         Some(entry)
     }
-}
 
-impl PointsSummary {
-    /// Takes a reversed entry out of the sums that say what points were earned and spent for.
-    fn take_back(&mut self, of: &RequestId, author: NodeId) {
-        let Some(slip) = self.slips.get_mut(of).filter(|slip| slip.author == author && !slip.reversed) else { return };
-        slip.reversed = true;
-        match slip.sort {
-            Sort::Award => {
-                let Ok(rule) = slip.what.parse() else { return };
-                if let Some(days) = self.earned.get_mut(&(slip.account.clone(), rule)) {
-                    let day = slip.date.day().unsigned_abs();
-                    add_day(days, day, Points(-slip.points.0));
-                    days.retain(|(_, points)| *points != Points::ZERO);
-                }
-            }
-            Sort::Redemption => {
-                let Ok(item) = slip.what.parse() else { return };
-                if let Some(spent) = self.spent.get_mut(&(slip.account.clone(), slip.place.clone(), item)) {
-                    spent.count -= 1;
-                    spent.points -= slip.points;
-                }
-            }
-            Sort::Reversal | Sort::Grant => {}
+    /// The slip of this number by `author`, or else the one that is shown.
+    pub fn slip(&self, request: &RequestId, author: NodeId) -> Option<&Slip> {
+        self.others.get(&(request.clone(), author)).or_else(|| self.slips.get(request))
+    }
+
+    fn slip_by(&mut self, request: &RequestId, author: NodeId) -> Option<&mut Slip> {
+        match self.slips.get_mut(request) {
+            Some(slip) if slip.author == author => Some(slip),
+            _ => self.others.get_mut(&(request.clone(), author)),
         }
+    }
+
+    /// Enters a slip. Which of several is remembered must not depend on which arrived first: the lowest author's
+    /// is shown, and of one author's the one with the lowest content is kept.
+    fn enter(&mut self, request: &RequestId, mut slip: Slip) {
+        if let Some(known) = self.slip_by(request, slip.author) {
+            if slip.content < known.content {
+                slip.reversed = known.reversed;
+                let known = std::mem::replace(known, slip.clone());
+                if slip.reversed {
+                    self.count_again(&known);
+                    self.take_out(&slip);
+                }
+            }
+            self.duplicates.insert(request.clone());
+            return;
+        }
+        if self.early.remove(&(request.clone(), slip.author)) {
+            slip.reversed = true;
+            self.take_out(&slip);
+        }
+        let Some(shown) = self.slips.get_mut(request) else {
+            self.slips.insert(request.clone(), slip);
+            return;
+        };
+        self.duplicates.insert(request.clone());
+        if slip.author < shown.author {
+            std::mem::swap(shown, &mut slip);
+        }
+        self.others.insert((request.clone(), slip.author), slip);
+    }
+
+    /// Marks an entry as reversed, and takes it out of the sums that say what points were earned and spent for.
+    fn take_back(&mut self, of: &RequestId, author: NodeId) {
+        match self.slip_by(of, author) {
+            Some(slip) if slip.reversed => {}
+            Some(slip) => {
+                slip.reversed = true;
+                let slip = slip.clone();
+                self.take_out(&slip);
+            }
+            None => {
+                self.early.insert((of.clone(), author));
+            }
+        }
+    }
+
+    fn take_out(&mut self, slip: &Slip) {
+        if let Some(days) = self.days_of(slip) {
+            add_day(days, slip.date.day().unsigned_abs(), Points(-slip.points.0));
+            days.retain(|(_, points)| *points != Points::ZERO);
+        }
+        if let Some(spent) = self.spent_of(slip) {
+            spent.count -= 1;
+            spent.points -= slip.points;
+        }
+    }
+
+    fn count_again(&mut self, slip: &Slip) {
+        if let Some(days) = self.days_of(slip) {
+            add_day(days, slip.date.day().unsigned_abs(), slip.points);
+        }
+        if let Some(spent) = self.spent_of(slip) {
+            spent.count += 1;
+            spent.points += slip.points;
+        }
+    }
+
+    fn days_of(&mut self, slip: &Slip) -> Option<&mut Days> {
+        let rule = slip.what.parse().ok().filter(|_| slip.sort == Sort::Award)?;
+        self.earned.get_mut(&(slip.account.clone(), rule))
+    }
+
+    fn spent_of(&mut self, slip: &Slip) -> Option<&mut Spent> {
+        let item = slip.what.parse().ok().filter(|_| slip.sort == Sort::Redemption)?;
+        self.spent.get_mut(&(slip.account.clone(), slip.place.clone(), item))
     }
 }
 

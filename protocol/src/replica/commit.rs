@@ -128,6 +128,9 @@ impl Replica {
         let segment = Arc::new(segment);
         self.append(Arc::clone(&segment));
         self.announce(&segment, None);
+        if id.kind == Kind::Directory {
+            self.directory_changed();
+        }
         Ok(())
     }
 
@@ -225,11 +228,11 @@ impl Replica {
         Err(Refusal::new(Code::RequestReused, entry.request()))
     }
 
-    /// The slip with this number in a ledger or counter that this node may write to.
+    /// The slip with this number in a ledger or counter that this node may write to; its own before another's.
     fn find_slip(&self, request: &RequestId) -> Option<(&DocId, &Slip)> {
         self.docs.iter().filter(|(id, _)| access::may_write(&self.member.org, id)).find_map(|(id, doc)| {
             let Summary::Points(points) = &doc.summary else { return None };
-            points.slips.get(request).map(|slip| (id, slip))
+            points.slip(request, self.node).map(|slip| (id, slip))
         })
     }
 
@@ -357,6 +360,10 @@ impl Replica {
         });
         if let Some(outcome) = self.entered(&entry)? {
             return Ok(outcome);
+        }
+        if self.frozen {
+            // What is reversed may have been spent, granted away or reversed already by entries not yet back.
+            return Err(Refusal::new(Code::Frozen, &request.of));
         }
         if slip.reversed {
             return Err(Refusal::new(Code::AlreadyReversed, &request.of));

@@ -28,6 +28,7 @@ impl Replica {
         if header.last <= have {
             self.counters.redundant += 1;
             self.peer_has(peer, header);
+            self.thaw_if_caught_up();
             return Ok(());
         }
         let new_directory = header.doc.kind == Kind::Directory;
@@ -40,8 +41,7 @@ impl Replica {
         self.emit(Effect::Send(peer, Frame::Have(vec![(header.doc.clone(), header.actor, header.last)])));
         self.announce(&segment, Some(peer));
         if new_directory {
-            self.retry_unknown_authors();
-            self.close_revoked();
+            self.directory_changed();
         }
         self.thaw_if_caught_up();
         Ok(())
@@ -96,7 +96,7 @@ impl Replica {
         if self.forked.contains(&(id.clone(), *actor)) {
             return Err(forked(*first));
         }
-        let Some(tip) = self.docs.get(id).map(|doc| doc.tip(*actor)) else { return Ok(()) };
+        let tip = self.docs.get(id).map_or([0; 32], |doc| doc.tip(*actor));
         let same = if *first == have + 1 {
             have == 0 || segment.prev == tip
         } else if *last >= have {

@@ -42,6 +42,10 @@ pub(super) struct Session {
     known: BTreeMap<DocId, BTreeMap<Actor, u64>>,
     /// Documents whose vectors were sent to the peer.
     vectors_sent: BTreeSet<DocId>,
+    /// Marks of documents whose vectors the peer has sent.
+    vectors_heard: BTreeSet<u64>,
+    /// Organisations whose documents' digests were sent to the peer.
+    orgs_sent: BTreeSet<OrgCode>,
     /// Documents that differ and whose vectors the peer has yet to send.
     awaited: BTreeSet<u64>,
     /// Organisations that differ and whose documents' digests the peer has yet to send.
@@ -95,6 +99,8 @@ impl Replica {
             skew_ms: 0,
             known: BTreeMap::new(),
             vectors_sent: BTreeSet::new(),
+            vectors_heard: BTreeSet::new(),
+            orgs_sent: BTreeSet::new(),
             awaited: BTreeSet::new(),
             awaited_orgs: BTreeSet::new(),
             asked: BTreeMap::new(),
@@ -229,27 +235,33 @@ impl Replica {
                 if let Some(session) = self.sessions.get_mut(&peer) {
                     session.awaited_orgs = differing;
                 }
-                for org_differs in mine.keys().filter(|org| !equal.contains(*org)) {
-                    let docs = self.docs_of(&org, org_differs);
-                    self.emit(Effect::Send(peer, Frame::OrgDocs(org_differs.clone(), docs)));
-                }
-                for unknown in theirs.keys().filter(|org| !mine.contains_key(*org)) {
-                    self.emit(Effect::Send(peer, Frame::OrgDocs(unknown.clone(), Vec::new())));
+                for org in mine.keys().chain(theirs.keys()).filter(|org| !equal.contains(*org)) {
+                    self.send_org_docs(peer, org);
                 }
             }
         }
         Ok(())
     }
 
-    fn docs_of(&self, peer_org: &OrgCode, org: &OrgCode) -> Vec<(u64, u64)> {
-        let docs = self.shared_with(peer_org).filter(|(id, _)| id.org == *org);
-        docs.map(|(id, doc)| (doc_mark(id), doc.digest())).collect()
+    /// Sends the digests of one organisation's documents, once over a connection.
+    fn send_org_docs(&mut self, peer: PeerId, org: &OrgCode) {
+        let Some(session) = self.sessions.get_mut(&peer) else { return };
+        if !session.orgs_sent.insert(org.clone()) {
+            return;
+        }
+        let peer_org = session.org.clone();
+        let docs = self.shared_with(&peer_org).filter(|(id, _)| id.org == *org);
+        let docs = docs.map(|(id, doc)| (doc_mark(id), doc.digest())).collect();
+        self.emit(Effect::Send(peer, Frame::OrgDocs(org.clone(), docs)));
     }
 
+    /// Goes into an organisation that differs. The peer waits for our digests in return, even if it greeted by
+    /// document, or if we have seen no difference because something was written while the greetings crossed.
     fn compare_org(&mut self, peer: PeerId, org: &OrgCode, theirs: &[(u64, u64)]) {
         if let Some(session) = self.sessions.get_mut(&peer) {
             session.awaited_orgs.remove(org);
         }
+        self.send_org_docs(peer, org);
         self.compare_docs(peer, theirs, |id| id.org == *org);
     }
 
@@ -280,15 +292,16 @@ impl Replica {
         });
         let awaited = theirs.iter().filter(|(mark, digest)| mine.get(mark).is_none_or(|(_, d)| d != *digest));
         let awaited: Vec<u64> = awaited.map(|(mark, _)| *mark).collect();
-        if let Some(session) = self.sessions.get_mut(&peer) {
-            session.awaited.extend(awaited);
-        }
+        let Some(session) = self.sessions.get_mut(&peer) else { return };
+        session.awaited.extend(awaited.into_iter().filter(|mark| !session.vectors_heard.contains(mark)));
         let mut differing = Vec::new();
         let mut alone = Vec::new();
-        for (mark, (id, digest)) in mine {
+        // A document may be compared twice, by the greeting and by its organisation: what was said is not repeated.
+        for (mark, (id, digest)) in mine.into_iter().filter(|(_, (id, _))| !session.vectors_sent.contains(id)) {
             match theirs.get(&mark) {
                 Some(their_digest) if *their_digest == digest => {}
                 Some(_) => differing.push(id),
+                None if session.known.contains_key(&id) => {}
                 None => alone.push(id),
             }
         }
@@ -334,6 +347,7 @@ impl Replica {
                 .collect();
             let Some(session) = self.sessions.get_mut(&peer) else { return };
             session.awaited.remove(&doc_mark(&id));
+            session.vectors_heard.insert(doc_mark(&id));
             session.lacking.extend(lacking);
             if !session.vectors_sent.contains(&id) && self.docs.contains_key(&id) {
                 mine_unsent.push(id.clone());
@@ -448,8 +462,14 @@ impl Replica {
         }
     }
 
-    /// The directory has grown: asks again for what was refused because its author was not in it.
-    pub(super) fn retry_unknown_authors(&mut self) {
+    /// The directory has grown, by a peer's entry or by our own.
+    pub(super) fn directory_changed(&mut self) {
+        self.retry_unknown_authors();
+        self.close_revoked();
+    }
+
+    /// Asks again for what was refused because its author was not in the directory.
+    fn retry_unknown_authors(&mut self) {
         let retries: Vec<(PeerId, Vec<DocId>)> = self
             .sessions
             .iter_mut()
@@ -460,7 +480,7 @@ impl Replica {
         }
     }
 
-    pub(super) fn close_revoked(&mut self) {
+    fn close_revoked(&mut self) {
         let revoked: Vec<_> = self
             .sessions
             .iter()
