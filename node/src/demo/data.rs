@@ -65,7 +65,7 @@ pub(crate) struct VillageFiles {
 impl DemoFiles {
     /// The names by which the files call organisations.
     #[cfg(test)]
-    pub fn names(&self) -> crate::tables::Names {
+    pub(crate) fn names(&self) -> crate::tables::Names {
         crate::tables::Names {
             villages: self.villages.iter().map(|village| (village.name.clone(), village.code.clone())).collect(),
             merchants: [(self.merchant_name.clone(), self.merchant.clone())].into(),

@@ -4,29 +4,34 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, RwLock};
 
 use xiangyue_protocol::segment::Header;
-use xiangyue_protocol::{Actor, DocId};
+use xiangyue_protocol::{Actor, DocId, Millis};
 
 use crate::storage::Position;
+
+/// Segments by document and actor, each actor's in order of number.
+type Places = BTreeMap<DocId, BTreeMap<Actor, Vec<Stored>>>;
 
 /// One segment in the journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Stored {
     first: u64,
     last: u64,
+    written: Millis,
     position: Position,
 }
 
 /// The places of all segments, by document and actor; clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct Segments {
-    places: Arc<RwLock<BTreeMap<DocId, BTreeMap<Actor, Vec<Stored>>>>>,
+    places: Arc<RwLock<Places>>,
 }
 
 impl Segments {
     /// Enters a segment that was appended at `position`.
     pub fn enter(&self, header: &Header, position: Position) {
         let mut places = self.places.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let stored = Stored { first: header.first, last: header.last, position };
+        let (first, last, written) = (header.first, header.last, header.hlc.millis());
+        let stored = Stored { first, last, written, position };
         let actors = match places.get_mut(&header.doc) {
             Some(actors) => actors,
             None => places.entry(header.doc.clone()).or_default(),
@@ -47,6 +52,12 @@ impl Segments {
     pub fn of_doc(&self, doc: &DocId) -> Vec<Position> {
         let places = self.places.read().unwrap_or_else(std::sync::PoisonError::into_inner);
         places.get(doc).into_iter().flat_map(BTreeMap::values).flatten().map(|segment| segment.position).collect()
+    }
+
+    /// When the latest segment of a document was written, by its author's clock.
+    pub fn last_written(&self, doc: &DocId) -> Option<Millis> {
+        let places = self.places.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        places.get(doc)?.values().flatten().map(|segment| segment.written).max()
     }
 
     /// How many segments there are, and how many bytes.

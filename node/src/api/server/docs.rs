@@ -40,6 +40,7 @@ pub(super) async fn list(State(services): State<Services>) -> Answer<DocList> {
     let mut docs: Vec<DocRow> = docs.await?;
     for row in &mut docs {
         row.bytes = services.engine.segments().of_doc(&row.id).iter().map(|position| u64::from(position.len)).sum();
+        row.last_change = services.engine.segments().last_written(&row.id);
     }
     Ok(Json(DocList { docs }))
 }
@@ -52,7 +53,7 @@ async fn row_of(services: &Services, id: &DocId) -> Result<(DocRow, Vec<document
     let (engine, asked) = (services.engine.clone(), id.clone());
     let segments = blocking(move || documents::segments(&engine, &asked)).await?;
     row.bytes = segments.iter().map(|segment| segment.bytes).sum();
-    row.last_change = segments.iter().map(|segment| segment.header.hlc.millis()).max();
+    row.last_change = services.engine.segments().last_written(id);
     Ok((row, segments))
 }
 
