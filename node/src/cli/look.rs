@@ -167,7 +167,7 @@ impl Show for Stats {
         figure("待抵扣", "debt", thousands(self.debt.0));
         figure("余额为负的账户", "accounts below zero", count(self.accounts_negative));
         for row in &self.rows {
-            figure(&row.label_zh, &row.label_en, format!("{} {}", row.value, row.unit).trim_end().to_owned());
+            figure(&row.label_zh, &row.label_en, row.shown(lang));
         }
         let mut text = figures.render();
         text.push_str(&horizon(lang, &self.horizon));

@@ -130,10 +130,7 @@ fn figures(lang: Lang, stats: &Stats) -> Vec<Figure> {
 
 fn further(lang: Lang, stats: &Stats) -> Vec<Figure> {
     let rows = stats.rows.iter();
-    rows.map(|row| {
-        figure(lang.pick(&row.label_zh, &row.label_en), format!("{} {}", row.value, row.unit).trim_end().to_owned())
-    })
-    .collect()
+    rows.map(|row| figure(lang.pick(&row.label_zh, &row.label_en), row.shown(lang))).collect()
 }
 
 fn villages(lang: Lang, status: &Status, stats: &Stats) -> Vec<VillageRow> {

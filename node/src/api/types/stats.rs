@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 use xiangyue_protocol::schema::Points;
 use xiangyue_protocol::{Millis, Month, OrgCode};
 
+use crate::i18n::{Lang, thousands};
+
 /// Which statistics are wanted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StatsQuery {
@@ -117,6 +119,24 @@ pub struct StatRow {
     /// Unit, such as `points`; empty when there is none.
     #[serde(default)]
     pub unit: String,
+}
+
+impl StatRow {
+    /// The value with its unit, as a person reads it.
+    pub fn shown(&self, lang: Lang) -> String {
+        let zh = match self.unit.as_str() {
+            "points" => "分",
+            "accounts" => "户",
+            "days" => "天",
+            "times" => "次",
+            "entries" => "笔",
+            "slips" => "张",
+            "records" => "条",
+            other => other,
+        };
+        let value = self.value.parse::<i64>().map_or_else(|_| self.value.clone(), thousands);
+        format!("{value} {}", lang.pick(zh, &self.unit)).trim_end().to_owned()
+    }
 }
 
 /// A figure beside the one it should be.
