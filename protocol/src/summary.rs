@@ -154,8 +154,10 @@ pub struct PointsSummary {
 impl PointsSummary {
     /// All entries under a number: one as a rule, more when it was used twice.
     pub fn under(&self, request: &RequestId) -> impl Iterator<Item = &Slip> {
-        let further = (request.clone(), NodeId([0; 16]), 0)..=(request.clone(), NodeId([0xff; 16]), u64::MAX);
-        self.slips.get(request).into_iter().chain(self.also.range(further).map(|(_, slip)| slip))
+        self.slips.get(request).into_iter().flat_map(|first| {
+            let further = (request.clone(), NodeId([0; 16]), 0)..=(request.clone(), NodeId([0xff; 16]), u64::MAX);
+            std::iter::once(first).chain(self.also.range(further).map(|(_, slip)| slip))
+        })
     }
 
     /// The entries of one author under a number, of which a hostile one may have written many: the lowest.
@@ -167,8 +169,8 @@ impl PointsSummary {
 
     /// What is remembered of one entry.
     fn slip_mut(&mut self, request: &RequestId, like: &Slip) -> Option<&mut Slip> {
-        match self.slips.get_mut(request) {
-            Some(slip) if slip.same(like) => Some(slip),
+        match self.slips.get_mut(request)? {
+            first if first.same(like) => Some(first),
             _ => self.also.get_mut(&(request.clone(), like.author, like.content)),
         }
     }
@@ -252,6 +254,9 @@ impl PointsSummary {
         };
         if let Some(slip) = self.slip_mut(request, known) {
             slip.set = again.set;
+        }
+        if shift == Points::ZERO {
+            return Absorbed::Void;
         }
         let mut totals = Totals::default();
         totals.shift_debt(known.author, shift);

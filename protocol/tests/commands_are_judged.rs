@@ -1,12 +1,14 @@
 //! Every rule by which a command is refused, by its code; and what a list of commands does as a whole.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod world;
 
 use std::sync::Arc;
 
 use world::{
-    MERCHANT, MERCHANT_CODE, NOW, OTHER, TOWNSHIP, VILLAGE, VILLAGE_CODE, World, award, beliefs, drained, grant, item,
-    life, open_account, org, redeem, refusal, reverse, write,
+    MERCHANT, MERCHANT_CODE, NOW, TOWNSHIP, VILLAGE, VILLAGE_CODE, World, award, beliefs, drained, grant, item, life,
+    open_account, org, redeem, refusal, reverse, write,
 };
 use xiangyue_protocol::replica::{Effect, Mode, Replica};
 use xiangyue_protocol::schema::roster::Sex;
@@ -310,5 +312,4 @@ fn a_value_that_no_reader_would_take_is_not_written() {
     let [Command::Org(mut named), _] = world::enrol(&org("110112119207"), &world::key(6)) else { unreachable!() };
     named.name = "村".repeat(400).into();
     assert_eq!(refusal(world.replica_mut(TOWNSHIP), Command::Org(named)), Code::TooLong);
-    assert_ne!(OTHER, VILLAGE);
 }

@@ -2,6 +2,8 @@
 //!
 //! They are built with Automerge's own transactions, as a foreign client or a hostile author would.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod forge;
 mod world;
 
@@ -10,7 +12,7 @@ use std::sync::Arc;
 use automerge::transaction::{CommitOptions, Transactable};
 use automerge::{AutoCommit, Change, ObjType, ROOT, ReadDoc, ScalarValue};
 use forge::{actor_of, expanded, header, open, segment};
-use world::{OTHER, VILLAGE, VILLAGE_CODE, World, beliefs, key};
+use world::{VILLAGE, VILLAGE_CODE, World, beliefs, key};
 use xiangyue_protocol::record::{Position, Record, limits, to_change};
 use xiangyue_protocol::{Actor, Code};
 
@@ -53,7 +55,6 @@ fn refused_changes(changes: &[Change]) -> Code {
     assert_eq!(world.inject(0, from, bytes).expect_err("refused").code(), code);
     assert_eq!(beliefs(world.replica(0)), before);
     assert!(world.replica(0).quarantine().contains_key(&me().node));
-    assert_ne!(OTHER, VILLAGE);
     code
 }
 

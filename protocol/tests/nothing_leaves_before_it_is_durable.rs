@@ -1,8 +1,10 @@
 //! While an append is pending, nothing that was decided after it is said to anyone.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod world;
 
-use world::{MERCHANT, NOW, TOWNSHIP, VILLAGE, VILLAGE_CODE, World, award, newborn, open_account};
+use world::{NOW, TOWNSHIP, VILLAGE, VILLAGE_CODE, World, award, newborn, open_account};
 use xiangyue_protocol::frame::Frame;
 use xiangyue_protocol::replica::{Effect, Mode, PeerId, Replica};
 
@@ -52,7 +54,6 @@ fn a_received_segment_is_neither_confirmed_nor_passed_on_before_its_append() {
     township.durable(tokens[0]);
     let (_, others) = pending(township);
     assert!(others.iter().any(|e| matches!(e, Effect::Send(_, Frame::Have(_)))), "{others:?}");
-    assert!(world.replica(MERCHANT).docs().len() < world.replica(TOWNSHIP).docs().len());
 }
 
 #[test]

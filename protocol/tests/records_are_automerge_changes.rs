@@ -1,5 +1,7 @@
 //! A record written here is an Automerge change that any Automerge client reads as a map of maps, and back.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod forge;
 
 use automerge::{Automerge, ChangeHash, ReadDoc, ScalarValue};
@@ -7,7 +9,6 @@ use forge::{Author, actor_of, open, signing_key};
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 use smol_str::SmolStr;
-use xiangyue_protocol::doc::Doc;
 use xiangyue_protocol::record::{Position, Record, from_change, limits, to_change};
 use xiangyue_protocol::segment::Sealed;
 
@@ -118,5 +119,4 @@ fn the_largest_change_allowed_is_written_and_read() {
     assert_eq!(read.records[0].len(), limits::RECORDS);
     let tip = Sealed::parse(segment.bytes).unwrap().from_journal().changes().unwrap()[0].hash();
     assert_eq!(tip, ChangeHash(read.tip()));
-    assert_eq!(Doc::empty(&DOC.parse().unwrap()).tip(segment.header.actor), [0; 32]);
 }

@@ -1,5 +1,7 @@
 //! A node restored from an older copy takes a new life and spends nothing until its lost entries are back.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod forge;
 mod world;
 

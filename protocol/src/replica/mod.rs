@@ -45,7 +45,8 @@ pub struct Member {
     pub org: OrgCode,
     /// Public keys of the township's own nodes, by which the directory is believed.
     pub anchors: Vec<[u8; 32]>,
-    /// True after a restore or an unclean recovery: spending waits for the node's own lost entries.
+    /// True after a restore or an unclean recovery: spending waits for the node's own lost entries. The driver
+    /// keeps it true over further restarts until [`Replica::is_frozen`] has said no.
     pub frozen: bool,
 }
 

@@ -281,23 +281,28 @@ impl World {
 
     /// Delivers until nothing is on the way.
     pub(crate) fn settle(&mut self) {
-        while let Some((peer, frame)) = self.wire.pop_front() {
-            let Some((_, to, at)) = self.links.get(&peer).copied() else { continue };
-            let replica = &mut self.nodes[to].replica;
-            match frame {
-                Frame::Segment(bytes) => {
-                    let refusal = deliver(replica, at, bytes).err().filter(|r| r.code() != Code::UnknownAuthor);
-                    assert!(refusal.is_none() || !self.strict, "{refusal:?}");
-                    self.refused.extend(refusal.map(|refusal| (to, refusal)));
-                }
-                frame => match replica.frame(NOW, at, frame) {
-                    Err(refusal) if self.strict => panic!("honest peers send sound frames: {refusal}"),
-                    Err(refusal) => self.closed.push((to, refusal)),
-                    Ok(()) => {}
-                },
+        while self.step() {}
+    }
+
+    /// Delivers one frame; false when nothing is on the way.
+    pub(crate) fn step(&mut self) -> bool {
+        let Some((peer, frame)) = self.wire.pop_front() else { return false };
+        let Some((_, to, at)) = self.links.get(&peer).copied() else { return true };
+        let replica = &mut self.nodes[to].replica;
+        match frame {
+            Frame::Segment(bytes) => {
+                let refusal = deliver(replica, at, bytes).err().filter(|r| r.code() != Code::UnknownAuthor);
+                assert!(refusal.is_none() || !self.strict, "{refusal:?}");
+                self.refused.extend(refusal.map(|refusal| (to, refusal)));
             }
-            self.drain(to);
+            frame => match replica.frame(NOW, at, frame) {
+                Err(refusal) if self.strict => panic!("honest peers send sound frames: {refusal}"),
+                Err(refusal) => self.closed.push((to, refusal)),
+                Ok(()) => {}
+            },
         }
+        self.drain(to);
+        true
     }
 
     pub(crate) fn drain(&mut self, at: usize) {
