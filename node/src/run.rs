@@ -228,10 +228,13 @@ fn open_engine(
 ) -> Result<Opened, Refusal> {
     let machine = machine_mark();
     if membership.machine != machine {
-        membership.incarnation += 1;
         membership.frozen = true;
         membership.machine = machine;
     }
+    // Every start is a new life, named by the second in which it began. A folder that was put back from a copy has
+    // forgotten which lives followed, so counting on from what it remembers would name two lives alike.
+    let second = u32::try_from(clock.now().0 / 1000).unwrap_or(u32::MAX);
+    membership.incarnation = second.max(membership.incarnation.saturating_add(1));
     let member = Member {
         key: identity.signing_key().clone(),
         incarnation: membership.incarnation,

@@ -184,9 +184,11 @@ impl Views {
         self.book.get(account).cloned().unwrap_or_default()
     }
 
-    /// Accounts that some node has overspent.
+    /// Accounts that some node has overspent, among those whose register is held here: of others only a part of the
+    /// entries can be seen, and a part says nothing.
     pub fn overspent(&self) -> impl Iterator<Item = &AccountId> {
-        self.book.iter().filter(|(_, totals)| totals.is_overspent()).map(|(account, _)| account)
+        let whole = self.book.iter().filter(|(account, _)| self.accounts.contains_key(*account));
+        whole.filter(|(_, totals)| totals.is_overspent()).map(|(account, _)| account)
     }
 
     /// Points that can still be spent, over all accounts.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot, watch};
-use tracing::{error, info, warn};
+use tracing::{error, warn};
 use xiangyue_protocol::replica::{Alarm, Effect, KeyRing, PeerId, Replica, Ticket};
 use xiangyue_protocol::{Code, DocId, Kind, Refusal};
 
@@ -239,5 +239,4 @@ fn report(alarm: &Alarm) {
         Alarm::Cloned => error!("another node writes under this node's name: spending is frozen"),
         Alarm::Quarantined { author, refusal } => warn!(%author, %refusal, "author quarantined"),
     }
-    info!(target: "xiangyue::alarm", ?alarm);
 }

@@ -49,7 +49,9 @@ pub fn balance(replica: &Replica, account: &AccountId, as_of: Millis) -> Result<
     let register = views.accounts.get(account);
     let village = register.map_or_else(|| replica.org().clone(), |(village, _)| village.clone());
     let me = replica.node();
-    let elsewhere = totals.shares.iter().filter(|(node, share)| *node != me && share.held != Points::ZERO);
+    // Without the register (a merchant's node) only a part of the entries is here: what other nodes hold is unknown.
+    let known = register.is_some();
+    let elsewhere = totals.shares.iter().filter(|(node, share)| known && *node != me && share.held != Points::ZERO);
     let returned = slips(replica, account)
         .iter()
         .filter(|(_, slip)| slip.sort == Sort::Redemption && slip.reversed)
@@ -61,7 +63,7 @@ pub fn balance(replica: &Replica, account: &AccountId, as_of: Millis) -> Result<
         village,
         holder: register.map(|(_, account)| account.holder),
         cohort: register.map(|(_, account)| account.cohort),
-        available: totals.available(),
+        available: if known { totals.available() } else { totals.share(me).held },
         held_here: totals.share(me).held,
         held_elsewhere: elsewhere
             .map(|(node, share)| {

@@ -410,6 +410,9 @@ impl Replica {
                 .filter(|(actor, last, _)| self.docs.get(&id).map_or(0, |doc| doc.last(*actor)) < *last)
                 .map(|(actor, last, _)| ((id.clone(), *actor), *last))
                 .collect();
+            // Entries of this node that others have and it has not: its folder is an older copy, or its disk has lost
+            // them. What it seems to hold may have been spent.
+            self.frozen |= lacking.iter().any(|((_, actor), _)| actor.node == self.node);
             let Some(session) = self.sessions.get_mut(&peer) else { return };
             session.awaited.remove(&doc_mark(&id));
             session.lacking.extend(lacking);
