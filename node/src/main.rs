@@ -1,1 +1,7 @@
-fn main() {}
+//! The `xiangyue` binary.
+
+#![forbid(unsafe_code)]
+
+fn main() -> std::process::ExitCode {
+    xiangyue_node::cli::main()
+}

@@ -90,12 +90,17 @@ codes! {
     BadCertificate "XY-214" Peer "certificate not acceptable" "renew it by enrolling again" "证书不被接受" "请重新入网换发证书";
     TokenRefused "XY-215" Input "enrolment token unknown, used or expired" "ask the township for a new one" "入网令牌无效、已使用或已过期" "请向镇里索取新令牌";
     PinMismatch "XY-216" Peer "the server's CA key is not the one the token names" "do not go on; check the address with the township" "对方 CA 公钥与令牌所示不符" "请停止操作，并与镇里核对地址";
+    TokenMistyped "XY-217" Input "enrolment token misread" "compare it with the paper group by group, then type it again" "入网令牌抄录有误" "请逐组核对后重新输入";
     BadConfig "XY-301" Local "configuration not acceptable" "correct the file; see config.example.toml" "配置有误" "请更正配置文件，参见 config.example.toml";
     BadFile "XY-302" Input "file cannot be read" "save it as UTF-8 or GBK CSV, or as XLSX" "文件无法读取" "请另存为 UTF-8 或 GBK 编码的 CSV，或 XLSX";
     BadHeader "XY-303" Input "columns missing or unknown" "use the header row of the import guide" "表头缺列或有未知列" "请使用导入说明中的表头";
     Disk "XY-304" Local "disk error" "see the log" "磁盘错误" "请查看日志";
     Network "XY-305" Local "cannot connect" "check the address and the network" "无法连接" "请检查地址和网络";
     Corrupt "XY-306" Local "stored data is damaged" "it is fetched again from peers; replace the disk if it recurs" "存储数据损坏" "将从其他节点重新获取；反复出现请更换磁盘";
+    NewerData "XY-307" Local "stored by a newer version of this program" "start the newer version" "数据由更新版本的程序写入" "请启动较新的版本";
+    InUse "XY-308" Local "the data folder is in use by another process" "stop that process first, or give this one a folder of its own" "数据目录正被另一个进程使用" "请先停止该进程，或另用一个目录";
+    FileTooLarge "XY-309" Input "file over the limit" "split it into smaller files" "文件超过上限" "请拆分成几个较小的文件";
+    Usage "XY-310" Input "command line not understood" "see --help" "无法识别的命令行" "请查看 --help";
 }
 
 /// A refusal: a code and the detail that makes it useful.

@@ -19,7 +19,7 @@ use crate::frame::Frame;
 use crate::id::{Actor, DocId, Kind, NodeId};
 use crate::org::OrgCode;
 use crate::record::Record;
-use crate::segment::{Header, Segment, Verified};
+use crate::segment::{Segment, Verified};
 use crate::time::{Hlc, Millis};
 use crate::views::Views;
 
@@ -204,20 +204,20 @@ impl Replica {
         self.docs.insert(id, doc);
     }
 
-    /// Applies a segment from the journal that the restored documents do not cover yet.
+    /// Applies a segment from the journal that the restored documents do not cover yet. False when its predecessors
+    /// are damaged or missing: it does not count until they, and it, have been fetched again from a peer.
     ///
     /// # Errors
-    /// When its body does not open; [`Code::Gap`] when the journal has lost what came before it, so that the
-    /// replica claims nothing that it lacks: its peers have it still.
-    pub fn replay(&mut self, verified: Verified) -> Result<Arc<Segment>, Refusal> {
-        let segment = Arc::new(verified.open()?);
-        let Header { doc, actor, first, .. } = &segment.header;
-        let have = self.docs.get(doc).map_or(0, |doc| doc.last(*actor));
-        if *first > have + 1 {
-            return Err(Refusal::new(Code::Gap, format_args!("{doc} {actor} after {have}")));
+    /// When its body does not open.
+    pub fn replay(&mut self, verified: Verified) -> Result<bool, Refusal> {
+        let segment = verified.open()?;
+        let header = &segment.header;
+        let have = self.docs.get(&header.doc).map_or(0, |doc| doc.last(header.actor));
+        if header.first > have + 1 {
+            return Ok(false);
         }
         self.apply(&segment);
-        Ok(segment)
+        Ok(true)
     }
 
     /// This node's id.
@@ -268,6 +268,11 @@ impl Replica {
     /// The highest time that this replica has seen: a floor for a clock that was reset by a power cut.
     pub fn clock(&self) -> Hlc {
         self.clock
+    }
+
+    /// Tells of a time that was seen durable before: the clock never falls behind it.
+    pub fn raise_clock(&mut self, floor: Hlc) {
+        self.clock = self.clock.max(floor);
     }
 
     /// Reports that all appends up to and with `token` are durable.

@@ -37,6 +37,7 @@ impl Replica {
         if header.last <= have {
             self.counters.redundant += 1;
             self.peer_has(peer, header);
+            self.thaw_if_caught_up();
             return Ok(());
         }
         let new_directory = header.doc.kind == Kind::Directory;
@@ -53,8 +54,7 @@ impl Replica {
         self.emit(Effect::Send(peer, Frame::Have(vec![(header.doc.clone(), header.actor, header.last)])));
         self.announce(&segment, Some(peer));
         if new_directory {
-            self.retry_unknown_authors();
-            self.close_revoked();
+            self.directory_changed();
         }
         self.thaw_if_caught_up();
         Ok(())

@@ -1,0 +1,180 @@
+//! Import: files as people keep them become commands, judged together.
+//!
+//! All files of a request are one unit. Rows that are bad by themselves are found while reading; the rest is judged
+//! by the replica, in the order of the files, and nothing is written unless the mode allows it.
+
+use axum::body::{Body, Bytes};
+use axum::extract::{Query, State};
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use tokio::sync::mpsc;
+use tokio_stream::StreamExt;
+use tokio_stream::wrappers::UnboundedReceiverStream;
+use xiangyue_protocol::replica::Mode as ReplicaMode;
+use xiangyue_protocol::{Command, Level, Outcome, Refusal};
+
+use super::docs::blocking;
+use super::points::replica_mode;
+use super::{Refused, Services};
+use crate::api::types::{
+    FileKind, FilePart, FileReport, ImportEvent, ImportProgress, ImportQuery, ImportReport, ImportStage, Mode, Problem,
+};
+use crate::tables::{self, Names, Parsed, Report, Sort};
+
+/// Problems in one report.
+const PROBLEMS: usize = 10_000;
+
+type Events = mpsc::UnboundedSender<ImportEvent>;
+
+pub(super) async fn import(
+    State(services): State<Services>,
+    Query(query): Query<ImportQuery>,
+    body: Bytes,
+) -> Result<Response, Refused> {
+    // Fails early, before the answer has begun.
+    query.split(&body)?;
+    let (events, lines) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        let event = match run(&services, &query, &body, &events).await {
+            Ok(report) => ImportEvent::Report(report),
+            Err(refusal) => ImportEvent::Error(refusal.into()),
+        };
+        // The client may have gone away; what was written stays, and importing again changes nothing.
+        let _ = events.send(event);
+    });
+    let lines = UnboundedReceiverStream::new(lines).map(|event| {
+        let mut line = serde_json::to_vec(&event)?;
+        line.push(b'\n');
+        Ok::<_, serde_json::Error>(line)
+    });
+    Ok(([(header::CONTENT_TYPE, "application/jsonl")], Body::from_stream(lines)).into_response())
+}
+
+fn progress(events: &Events, stage: ImportStage, done: usize, total: usize) {
+    // As above: nobody may be listening.
+    let _ = events.send(ImportEvent::Progress(ImportProgress { stage, done: done as u64, total: total as u64 }));
+}
+
+/// One file after reading.
+struct File {
+    part: FilePart,
+    parsed: Result<Parsed, Refusal>,
+}
+
+async fn run(services: &Services, query: &ImportQuery, body: &Bytes, events: &Events) -> Result<ImportReport, Refusal> {
+    let files = read_files(services, query, body, events).await?;
+    let commands: Vec<Command> = files
+        .iter()
+        .filter_map(|file| file.parsed.as_ref().ok())
+        .flat_map(|parsed| parsed.commands().cloned())
+        .collect();
+    let clean = files
+        .iter()
+        .all(|file| file.parsed.as_ref().is_ok_and(|parsed| parsed.rows.iter().all(|row| row.result.is_ok())));
+    // With a bad row in the files the rest is still judged, so that everything is told at once.
+    let mode = if query.mode == Mode::AllOrNothing && !clean { ReplicaMode::DryRun } else { replica_mode(query.mode) };
+    let total = commands.len();
+    progress(events, ImportStage::Writing, 0, total);
+    let answers = services.engine.submit(commands, mode).await?;
+    progress(events, ImportStage::Writing, total, total);
+    let accepted = match query.mode {
+        Mode::SkipBad => true,
+        _ => clean && answers.iter().all(Result::is_ok),
+    };
+    Ok(report(query.mode, accepted, &files, &answers))
+}
+
+async fn read_files(
+    services: &Services,
+    query: &ImportQuery,
+    body: &Bytes,
+    events: &Events,
+) -> Result<Vec<File>, Refusal> {
+    let names = services
+        .engine
+        .ask(|replica| {
+            let directory = &replica.views().directory;
+            let named = |level| directory.names(level).into_iter().map(|(name, org)| (name.to_string(), org)).collect();
+            Names { villages: named(Level::Village), merchants: named(Level::Merchant) }
+        })
+        .await?;
+    let today = services.clock.now().china_date();
+    let key = *services.pseudonym_key.as_bytes();
+    let (query, body, events) = (query.clone(), body.clone(), events.clone());
+    blocking(move || {
+        let parts = query.split(&body)?;
+        let total = parts.len();
+        let mut files = Vec::with_capacity(total);
+        for (at, (part, bytes)) in parts.into_iter().enumerate() {
+            let parsed = tables::read_bytes(bytes, part.kind.map(sort_of), &names, today, &key);
+            files.push(File { part, parsed });
+            progress(&events, ImportStage::Reading, at + 1, total);
+        }
+        Ok(files)
+    })
+    .await
+}
+
+fn sort_of(kind: FileKind) -> Sort {
+    match kind {
+        FileKind::Accounts => Sort::Accounts,
+        FileKind::Entries => Sort::Entries,
+        FileKind::Redemptions => Sort::Redemptions,
+        FileKind::Rules => Sort::Rules,
+        FileKind::Roster => Sort::Roster,
+    }
+}
+
+fn kind_of(sort: Sort) -> FileKind {
+    match sort {
+        Sort::Accounts => FileKind::Accounts,
+        Sort::Entries => FileKind::Entries,
+        Sort::Redemptions => FileKind::Redemptions,
+        Sort::Rules => FileKind::Rules,
+        Sort::Roster => FileKind::Roster,
+    }
+}
+
+fn report(mode: Mode, accepted: bool, files: &[File], answers: &[Result<Outcome, Refusal>]) -> ImportReport {
+    let mut rest = answers;
+    let mut out = ImportReport { mode, accepted, files: Vec::new(), problems: Vec::new(), problems_total: 0 };
+    for File { part, parsed } in files {
+        let name = part.name.clone();
+        match parsed {
+            Err(refusal) => {
+                out.problems_total += 1;
+                out.problems.push(Problem::new(&name, 0, "", refusal));
+                out.files.push(FileReport {
+                    name,
+                    kind: part.kind,
+                    rows: 0,
+                    new: 0,
+                    already: 0,
+                    bad: 1,
+                    refused_csv: None,
+                });
+            }
+            Ok(parsed) => {
+                let (mine, others) = rest.split_at(parsed.commands().count().min(rest.len()));
+                rest = others;
+                let table = Report::new(&name, parsed, mine);
+                out.problems_total += table.problems.len() as u64;
+                let room = PROBLEMS.saturating_sub(out.problems.len());
+                out.problems.extend(
+                    table.problems.iter().take(room).map(|p| Problem::new(&name, p.row.into(), &p.column, &p.refusal)),
+                );
+                let refused = mode == Mode::SkipBad && table.bad > 0;
+                out.files.push(FileReport {
+                    name,
+                    kind: Some(kind_of(table.sort)),
+                    rows: table.rows as u64,
+                    new: table.new as u64,
+                    already: table.already as u64,
+                    bad: table.bad as u64,
+                    refused_csv: refused.then(|| String::from_utf8_lossy(&table.refused_csv()).into_owned()),
+                });
+            }
+        }
+    }
+    out
+}

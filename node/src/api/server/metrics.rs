@@ -1,0 +1,55 @@
+//! Metrics in Prometheus' text format, computed when asked for. No account, person or key is among them.
+//!
+//! Written by hand: every value stands in some other place already, so a registry would only copy them.
+
+use std::fmt::Write;
+
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+
+use super::{Refused, Services, status};
+
+/// One line with its help and type.
+fn metric(out: &mut String, kind: &str, name: &str, help: &str, value: impl std::fmt::Display) {
+    // Writing to a String cannot fail.
+    let _ = writeln!(out, "# HELP xiangyue_{name} {help}\n# TYPE xiangyue_{name} {kind}\nxiangyue_{name} {value}");
+}
+
+pub(super) async fn metrics(State(services): State<Services>) -> Result<Response, Refused> {
+    let state = status::gather(&services).await?;
+    let counters = services.engine.ask(|replica| (replica.counters(), replica.views().overspent().count())).await?;
+    let (counters, overspent) = counters;
+    let problem = services.engine.problem();
+    let mut out = String::new();
+    let o = &mut out;
+    metric(o, "counter", "segments_received_total", "Segments accepted from peers.", counters.received);
+    metric(o, "counter", "segments_redundant_total", "Segments from peers that were here already.", counters.redundant);
+    metric(o, "counter", "segments_refused_total", "Segments refused.", counters.refused);
+    metric(o, "counter", "segments_committed_total", "Segments written here.", counters.committed);
+    metric(o, "gauge", "segments", "Segments in the journal.", state.segments);
+    metric(o, "gauge", "journal_bytes", "Bytes of segments in the journal.", state.journal_bytes);
+    metric(o, "gauge", "documents", "Documents held.", state.documents);
+    metric(o, "gauge", "quarantined_authors", "Authors whose segments were refused.", state.quarantined);
+    metric(
+        o,
+        "gauge",
+        "accounts_overspent",
+        "Accounts that some node has overspent; 0 unless something is very wrong.",
+        overspent,
+    );
+    metric(o, "gauge", "read_only", "1 after a disk fault.", u8::from(problem.read_only.is_some()));
+    metric(o, "gauge", "disk_full", "1 while writing waits for disk space.", u8::from(problem.disk_full));
+    metric(o, "gauge", "disk_free_bytes", "Bytes free on the data folder's disk.", state.disk.free);
+    metric(o, "gauge", "frozen", "1 while spending waits for lost entries.", u8::from(state.frozen));
+    metric(o, "gauge", "certificate_days", "Days until the certificate ends.", state.certificate_days);
+    let connected = state.peers.iter().filter(|peer| peer.connected).count();
+    metric(o, "gauge", "peers_connected", "Peers connected.", connected);
+    let behind: u64 = state.peers.iter().filter_map(|peer| peer.segments_behind).sum();
+    metric(o, "gauge", "behind", "Changes that connected peers have and this node lacks.", behind);
+    let sent: u64 = state.peers.iter().map(|peer| peer.bytes_sent).sum();
+    metric(o, "counter", "bytes_sent_total", "Bytes of frames sent.", sent);
+    let received: u64 = state.peers.iter().map(|peer| peer.bytes_received).sum();
+    metric(o, "counter", "bytes_received_total", "Bytes of frames received.", received);
+    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], out).into_response())
+}

@@ -1,0 +1,98 @@
+//! Commands, balances, statements, statistics.
+
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use xiangyue_protocol::replica::Mode as ReplicaMode;
+use xiangyue_protocol::schema::AccountId;
+use xiangyue_protocol::{Code, Command, Outcome, Refusal};
+
+use super::status::freshness;
+use super::{Answer, Services};
+use crate::api::types::{
+    Balance, Became, CommandResult, CommandsRequest, CommandsResponse, Mode, Statement, StatementQuery, Stats,
+    StatsQuery,
+};
+use crate::stats;
+
+/// Commands in one request.
+const COMMANDS: usize = 1000;
+
+/// The replica's word for a mode.
+pub(super) fn replica_mode(mode: Mode) -> ReplicaMode {
+    match mode {
+        Mode::DryRun => ReplicaMode::DryRun,
+        Mode::AllOrNothing => ReplicaMode::AllOrNothing,
+        Mode::SkipBad => ReplicaMode::SkipRefused,
+    }
+}
+
+pub(super) async fn commands(
+    State(services): State<Services>,
+    Json(request): Json<CommandsRequest>,
+) -> Answer<CommandsResponse> {
+    if request.commands.len() > COMMANDS {
+        return Err(Refusal::new(Code::TooLarge, request.commands.len()).into());
+    }
+    let today = services.clock.now().china_date();
+    let requests: Vec<_> = request.commands.iter().map(|command| command.request().cloned()).collect();
+    let commands: Vec<Command> = request.commands.into_iter().map(|command| command.into_command(today)).collect();
+    let accounts: Vec<Option<AccountId>> = commands.iter().map(account_of).collect();
+    let answers = services.engine.submit(commands, replica_mode(request.mode)).await?;
+    let all_good = answers.iter().all(Result::is_ok);
+    let asked = accounts.clone();
+    let available = services
+        .engine
+        .ask(move |replica| {
+            let held = |account: &AccountId| replica.views().totals(account).share(replica.node()).held;
+            asked.iter().map(|account| account.as_ref().map(held)).collect::<Vec<_>>()
+        })
+        .await?;
+    let results = answers.into_iter().zip(requests).zip(accounts.into_iter().zip(available));
+    let results = results.map(|((answer, slip), (account, available))| {
+        let became = match &answer {
+            Err(_) => Became::Refused,
+            Ok(Outcome::Already) => Became::Already,
+            Ok(Outcome::New) if request.mode == Mode::AllOrNothing && !all_good => Became::Withheld,
+            Ok(Outcome::New) => Became::New,
+        };
+        CommandResult { request: slip, became, refusal: answer.err().map(Into::into), account, available }
+    });
+    Ok(Json(CommandsResponse { mode: request.mode, results: results.collect() }))
+}
+
+fn account_of(command: &Command) -> Option<AccountId> {
+    match command {
+        Command::Account { account, .. } => Some(account.account.clone()),
+        Command::Award(award) => Some(award.account.clone()),
+        Command::Redeem(redemption) => Some(redemption.account.clone()),
+        Command::Grant(grant) => Some(grant.account.clone()),
+        _ => None,
+    }
+}
+
+pub(super) async fn balance(State(services): State<Services>, Path(account): Path<String>) -> Answer<Balance> {
+    let account: AccountId = account.parse()?;
+    let now = services.clock.now();
+    Ok(Json(services.engine.ask(move |replica| stats::balance(replica, &account, now)).await??))
+}
+
+pub(super) async fn statement(
+    State(services): State<Services>,
+    Path(account): Path<String>,
+    Query(query): Query<StatementQuery>,
+) -> Answer<Statement> {
+    let account: AccountId = account.parse()?;
+    let now = services.clock.now();
+    Ok(Json(services.engine.ask(move |replica| stats::statement(replica, &account, query, now)).await??))
+}
+
+pub(super) async fn stats(State(services): State<Services>, Query(query): Query<StatsQuery>) -> Answer<Stats> {
+    Ok(Json(figures(&services, query).await?))
+}
+
+/// The figures, with the horizon of this moment.
+pub(super) async fn figures(services: &Services, query: StatsQuery) -> Result<Stats, Refusal> {
+    let now = services.clock.now();
+    let freshness = freshness(services).await?;
+    services.engine.ask(move |replica| stats::township(replica, query.month, now, &freshness)).await
+}

@@ -1,0 +1,231 @@
+//! What the node is and whom it talks to; tokens, revocation, and pausing the sync.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::extract::State;
+use xiangyue_protocol::replica::{Mode, Replica, SessionStatus};
+use xiangyue_protocol::schema::{Org, Revocation};
+use xiangyue_protocol::{Code, Command, Level, Millis, NodeId, OrgCode, Refusal};
+
+use super::{Answer, Services};
+use crate::api::types::{
+    Disk, PeerStatus, RevokeRequest, Revoked, Status, SyncState, Token, TokenRequest, VillageStatus,
+};
+use crate::net::SyncPolicy;
+use crate::pki::{self, TokenSecret};
+use crate::stats::Freshness;
+use crate::storage;
+
+const DAY_MILLIS: u64 = 86_400_000;
+/// Longest life of a token, in seconds: a month.
+const TOKEN_SECONDS: u64 = 30 * 86_400;
+
+/// What the replica knows that the status shows.
+struct Seen {
+    node: NodeId,
+    org: OrgCode,
+    incarnation: u32,
+    frozen: bool,
+    documents: u64,
+    quarantined: u64,
+    sessions: BTreeMap<NodeId, SessionStatus>,
+    /// Organisations of the directory: code, name, whether a node is enrolled.
+    orgs: Vec<(OrgCode, String, Vec<NodeId>)>,
+}
+
+fn see(replica: &Replica) -> Seen {
+    let directory = &replica.views().directory;
+    let nodes_of = |org: &OrgCode| directory.nodes().filter(|node| node.org == *org).map(|node| node.node).collect();
+    Seen {
+        node: replica.node(),
+        org: replica.org().clone(),
+        incarnation: replica.actor().incarnation,
+        frozen: replica.is_frozen(),
+        documents: replica.docs().len() as u64,
+        quarantined: replica.quarantine().len() as u64,
+        sessions: replica.sessions().map(|(_, session)| (session.node, session)).collect(),
+        orgs: directory.orgs().map(|org| (org.code.clone(), org.name.to_string(), nodes_of(&org.code))).collect(),
+    }
+}
+
+impl Seen {
+    fn name(&self, org: &OrgCode) -> String {
+        let listed = self.orgs.iter().find(|(code, _, _)| code == org);
+        listed.map_or_else(|| org.to_string(), |(_, name, _)| name.clone())
+    }
+}
+
+pub(super) async fn status(State(services): State<Services>) -> Answer<Status> {
+    Ok(Json(gather(&services).await?))
+}
+
+/// The whole status.
+pub(super) async fn gather(services: &Services) -> Result<Status, Refusal> {
+    let seen = services.engine.ask(see).await?;
+    let now = services.clock.now();
+    let (segments, journal_bytes) = services.engine.segments().totals();
+    let (free, total) = storage::disk_space(&services.config.data);
+    let days = |millis: u64| i64::try_from(millis / DAY_MILLIS).unwrap_or(i64::MAX);
+    let ends = services.certificate_ends.0;
+    Ok(Status {
+        node: seen.node.to_string(),
+        name: seen.name(&seen.org),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        incarnation: seen.incarnation,
+        since: services.started,
+        now,
+        listen: services.net.address()?.to_string(),
+        read_only: services.engine.problem().read_only.is_some(),
+        frozen: seen.frozen,
+        certificate_days: if ends >= now.0 { days(ends - now.0) } else { -days(now.0 - ends) - 1 },
+        disk: Disk { free, total },
+        documents: seen.documents,
+        segments,
+        journal_bytes,
+        quarantined: seen.quarantined,
+        peers: peer_rows(services, &seen),
+        villages: village_rows(services, &seen),
+        org: seen.org,
+    })
+}
+
+fn peer_rows(services: &Services, seen: &Seen) -> Vec<PeerStatus> {
+    let row = |(node, info): (NodeId, crate::net::PeerInfo)| {
+        let session = seen.sessions.get(&node);
+        PeerStatus {
+            node: node.to_string(),
+            name: seen.name(&info.org),
+            org: info.org,
+            connected: info.connection.is_some(),
+            last_heard_ms: Some(session.map_or(info.last_heard, |session| session.last_heard)),
+            rtt_us: info.connection.map(|(_, _, c)| u64::try_from(c.rtt().as_micros()).unwrap_or(u64::MAX)),
+            segments_behind: session.map(|session| session.behind),
+            bytes_sent: info.traffic.bytes_sent(),
+            bytes_received: info.traffic.bytes_received(),
+        }
+    };
+    services.net.peers().into_iter().map(row).collect()
+}
+
+fn village_rows(services: &Services, seen: &Seen) -> Vec<VillageStatus> {
+    if seen.org.level() != Level::Township {
+        return Vec::new();
+    }
+    let peers: BTreeMap<NodeId, _> = services.net.peers().into_iter().collect();
+    let under = seen.orgs.iter().filter(|(code, _, _)| matches!(code.level(), Level::Village | Level::Merchant));
+    under
+        .map(|(org, name, nodes)| {
+            let session = |node: &NodeId| seen.sessions.get(node);
+            let heard = |node: &NodeId| {
+                session(node).map(|s| s.last_heard).or_else(|| peers.get(node).map(|info| info.last_heard))
+            };
+            VillageStatus {
+                org: org.clone(),
+                name: name.clone(),
+                last_heard_ms: nodes.iter().filter_map(heard).max(),
+                connected: nodes.iter().any(|node| session(node).is_some()),
+                segments_behind: nodes.iter().filter_map(session).map(|s| s.behind).sum(),
+                enrolled: !nodes.is_empty(),
+            }
+        })
+        .collect()
+}
+
+/// How current this node's knowledge of each village and merchant is; at a village, of nobody else.
+pub(super) async fn freshness(services: &Services) -> Result<Vec<Freshness>, Refusal> {
+    let seen = services.engine.ask(see).await?;
+    let current = |org: &OrgCode| seen.sessions.values().any(|session| session.org == *org && session.caught_up);
+    let rows = village_rows(services, &seen).into_iter().map(|row| Freshness {
+        current: current(&row.org),
+        org: row.org,
+        last_heard: row.last_heard_ms,
+        behind: row.segments_behind,
+    });
+    Ok(rows.collect())
+}
+
+pub(super) async fn issue_token(State(services): State<Services>, Json(request): Json<TokenRequest>) -> Answer<Token> {
+    let not_township = || Refusal::new(Code::NotAllowed, "tokens are issued by the township");
+    let registrar = services.registrar.clone().ok_or_else(not_township)?;
+    let township = registrar.issuer.domain().township().clone();
+    if !request.org.is_within(&township) || !matches!(request.org.level(), Level::Village | Level::Merchant) {
+        return Err(Refusal::new(Code::BadOrgCode, &request.org).into());
+    }
+    if request.name.trim().is_empty() {
+        return Err(Refusal::new(Code::MissingValue, "name").into());
+    }
+    name_org(&services, &request.org, request.name.trim()).await?;
+    let now = services.clock.now();
+    let life = request.valid_seconds.clamp(60, TOKEN_SECONDS) * 1000;
+    let token = pki::Token::issue(
+        TokenSecret::generate()?,
+        request.org.clone(),
+        now,
+        Millis(now.0 + life),
+        registrar.issuer.pin()?,
+        registrar.addresses.clone(),
+    )?;
+    registrar.with_book(|book| book.issue(&token))?;
+    Ok(Json(Token {
+        token: token.reveal()?.to_string(),
+        org: request.org,
+        name: request.name,
+        expires: token.expires,
+        address: registrar.addresses.first().map(ToString::to_string).unwrap_or_default(),
+    }))
+}
+
+/// Enters the organisation under its name, as a new version if it had another.
+async fn name_org(services: &Services, org: &OrgCode, name: &str) -> Result<(), Refusal> {
+    let code = org.clone();
+    let known = services.engine.ask(move |replica| replica.views().directory.org(&code).cloned()).await?;
+    if known.as_ref().is_some_and(|known| known.name == name) {
+        return Ok(());
+    }
+    let version = known.map_or(1, |known| known.version + 1);
+    let command = Command::Org(Org { code: org.clone(), name: name.into(), version });
+    submit_one(services, command).await
+}
+
+async fn submit_one(services: &Services, command: Command) -> Result<(), Refusal> {
+    let answers = services.engine.submit(vec![command], Mode::AllOrNothing).await?;
+    answers.into_iter().find_map(Result::err).map_or(Ok(()), Err)
+}
+
+pub(super) async fn revoke(State(services): State<Services>, Json(request): Json<RevokeRequest>) -> Answer<Revoked> {
+    let node: NodeId = request.node.parse()?;
+    let org = services.engine.ask(move |replica| replica.views().directory.node(node).map(|n| n.org.clone())).await?;
+    let org = org.ok_or_else(|| Refusal::new(Code::UnknownAuthor, node))?;
+    let now = services.clock.now();
+    let revocation = Revocation { node, at: now.seconds(), reason: request.reason.as_str().into() };
+    submit_one(&services, Command::Revoke(revocation)).await?;
+    Ok(Json(Revoked { node: node.to_string(), org, at: now }))
+}
+
+pub(super) async fn sync_policy(State(services): State<Services>) -> Json<SyncState> {
+    Json(state_of(&services.net.policy()))
+}
+
+fn state_of(policy: &SyncPolicy) -> SyncState {
+    match policy {
+        SyncPolicy::All => SyncState { paused: false, only: Vec::new() },
+        SyncPolicy::Paused => SyncState { paused: true, only: Vec::new() },
+        SyncPolicy::Only(addresses) => {
+            SyncState { paused: false, only: addresses.iter().map(ToString::to_string).collect() }
+        }
+    }
+}
+
+pub(super) async fn set_sync_policy(
+    State(services): State<Services>,
+    Json(state): Json<SyncState>,
+) -> Answer<SyncState> {
+    let policy = match (state.paused, state.only.is_empty()) {
+        (true, _) => SyncPolicy::Paused,
+        (false, true) => SyncPolicy::All,
+        (false, false) => SyncPolicy::Only(state.only.iter().map(|text| text.parse()).collect::<Result<_, Refusal>>()?),
+    };
+    services.net.set_policy(policy);
+    Ok(Json(state_of(&services.net.policy())))
+}

@@ -1,0 +1,307 @@
+//! `POST /commands`: write things, one by one or together.
+
+use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
+use xiangyue_protocol::schema::{
+    Account, AccountId, Award, Item, ItemCode, Org, Points, Redemption, RequestId, RosterRow, Rule, RuleCode,
+};
+use xiangyue_protocol::{Command, Date, GrantRequest, OrgCode, ReverseRequest};
+
+use super::ApiError;
+
+/// What to do when some of the commands or rows are refused.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// Check everything, write nothing.
+    DryRun,
+    /// Write nothing unless everything is good.
+    #[default]
+    AllOrNothing,
+    /// Write what is good, report the rest.
+    SkipBad,
+}
+
+impl Mode {
+    /// The word in JSON and in queries.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Mode::DryRun => "dry_run",
+            Mode::AllOrNothing => "all_or_nothing",
+            Mode::SkipBad => "skip_bad",
+        }
+    }
+}
+
+/// Commands to carry out in order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CommandsRequest {
+    /// What to do when some are refused.
+    #[serde(default)]
+    pub mode: Mode,
+    /// The commands, at most 1,000.
+    pub commands: Vec<WireCommand>,
+}
+
+/// One thing to write, as JSON: `{"do":"award","request":"S-1","account":"A1","rule":"R01","points":5}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case")]
+pub enum WireCommand {
+    /// Name an organisation.
+    Org(Org),
+    /// Add a version of a rule.
+    Rule(Rule),
+    /// Add a version of a redemption item.
+    Item(Item),
+    /// Open an account.
+    Account(NewAccount),
+    /// Add a row to the roster.
+    Roster(RosterRow),
+    /// Award points.
+    Award(NewAward),
+    /// Redeem points.
+    Redeem(NewRedemption),
+    /// Take back an earlier entry.
+    Reverse(NewReversal),
+    /// Hand spending rights to another organisation's node.
+    Grant(NewGrant),
+}
+
+/// An account to open.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewAccount {
+    /// The village.
+    pub village: OrgCode,
+    /// The account.
+    #[serde(flatten)]
+    pub account: Account,
+}
+
+/// Points to award.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewAward {
+    /// Slip number: the same number never counts twice.
+    pub request: RequestId,
+    /// Who earned.
+    pub account: AccountId,
+    /// Under which rule.
+    pub rule: RuleCode,
+    /// How much.
+    pub points: Points,
+    /// Day of the deed; today, by the node's trusted time, when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub date: Option<Date>,
+    /// Code of the clerk.
+    #[serde(default)]
+    pub by: SmolStr,
+    /// Remark.
+    #[serde(default)]
+    pub memo: SmolStr,
+}
+
+/// Points to redeem.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewRedemption {
+    /// Slip number: the same number never counts twice.
+    pub request: RequestId,
+    /// Who spends.
+    pub account: AccountId,
+    /// On what.
+    pub item: ItemCode,
+    /// How much.
+    pub points: Points,
+    /// Day; today when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub date: Option<Date>,
+    /// Where; at the village itself when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merchant: Option<OrgCode>,
+    /// Code of the clerk.
+    #[serde(default)]
+    pub by: SmolStr,
+}
+
+/// An entry to take back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewReversal {
+    /// Slip number of the reversal.
+    pub request: RequestId,
+    /// Slip number of the entry.
+    pub of: RequestId,
+    /// Day; today when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub date: Option<Date>,
+    /// Code of the clerk.
+    #[serde(default)]
+    pub by: SmolStr,
+    /// Why.
+    #[serde(default)]
+    pub memo: SmolStr,
+}
+
+/// Spending rights to hand on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewGrant {
+    /// Slip number.
+    pub request: RequestId,
+    /// Whose points.
+    pub account: AccountId,
+    /// How many.
+    pub points: Points,
+    /// The organisation whose node may spend them from now on.
+    pub to: OrgCode,
+    /// Day; today when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub date: Option<Date>,
+    /// Code of the clerk.
+    #[serde(default)]
+    pub by: SmolStr,
+}
+
+impl WireCommand {
+    /// The command as the core takes it; `today` fills in a date that was left out.
+    pub fn into_command(self, today: Date) -> Command {
+        match self {
+            WireCommand::Org(org) => Command::Org(org),
+            WireCommand::Rule(rule) => Command::Rule(rule),
+            WireCommand::Item(item) => Command::Item(item),
+            WireCommand::Account(new) => Command::Account { village: new.village, account: new.account },
+            WireCommand::Roster(row) => Command::Roster(row),
+            WireCommand::Award(new) => Command::Award(new.into_award(today)),
+            WireCommand::Redeem(new) => Command::Redeem(new.into_redemption(today)),
+            WireCommand::Reverse(NewReversal { request, of, date, by, memo }) => {
+                Command::Reverse(ReverseRequest { request, of, date: date.unwrap_or(today), by, memo })
+            }
+            WireCommand::Grant(NewGrant { request, account, points, to, date, by }) => {
+                Command::Grant(GrantRequest { request, account, points, to, date: date.unwrap_or(today), by })
+            }
+        }
+    }
+
+    /// The slip number, when the command has one.
+    pub fn request(&self) -> Option<&RequestId> {
+        match self {
+            WireCommand::Award(new) => Some(&new.request),
+            WireCommand::Redeem(new) => Some(&new.request),
+            WireCommand::Reverse(new) => Some(&new.request),
+            WireCommand::Grant(new) => Some(&new.request),
+            _ => None,
+        }
+    }
+}
+
+impl NewAward {
+    fn into_award(self, today: Date) -> Award {
+        let NewAward { request, account, rule, points, date, by, memo } = self;
+        Award { request, account, rule, points, repaid: Points::ZERO, date: date.unwrap_or(today), by, memo }
+    }
+}
+
+impl NewRedemption {
+    fn into_redemption(self, today: Date) -> Redemption {
+        let NewRedemption { request, account, item, points, date, merchant, by } = self;
+        Redemption { request, account, item, points, date: date.unwrap_or(today), merchant, by }
+    }
+}
+
+/// What became of a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Became {
+    /// Written now; on a dry run, would be written.
+    New,
+    /// Had been written before; nothing changed.
+    Already,
+    /// Refused.
+    Refused,
+    /// Good, but not written because another command of an all-or-nothing request was refused.
+    Withheld,
+}
+
+/// The answer to one command.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommandResult {
+    /// Its slip number, when it has one.
+    pub request: Option<RequestId>,
+    /// What became of it.
+    pub became: Became,
+    /// Why it was refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<ApiError>,
+    /// The account it touched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<AccountId>,
+    /// Points of that account that this node may spend afterwards, when known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub available: Option<Points>,
+}
+
+/// The answers, in the order of the commands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommandsResponse {
+    /// The mode that was asked for.
+    pub mode: Mode,
+    /// One answer per command.
+    pub results: Vec<CommandResult>,
+}
+
+impl CommandsResponse {
+    /// How many commands became `what`.
+    pub fn count(&self, what: Became) -> usize {
+        self.results.iter().filter(|result| result.became == what).count()
+    }
+
+    /// The first refusal, if any.
+    pub fn first_refusal(&self) -> Option<&ApiError> {
+        self.results.iter().find_map(|result| result.refusal.as_ref())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use xiangyue_protocol::time::parse_date;
+
+    use super::*;
+
+    #[test]
+    fn a_command_reads_as_a_person_would_write_it() {
+        let json = r#"{"commands":[
+            {"do":"award","request":"S-1","account":"A000001","rule":"R01","points":5},
+            {"do":"account","village":"110112119201","account":"A2","holder":"household","cohort":"villager",
+             "opened":"2021-01-26"}]}"#;
+        let request: CommandsRequest = serde_json::from_str(json).unwrap();
+        assert_eq!(request.mode, Mode::AllOrNothing);
+        let today = parse_date("2026-11-23").unwrap();
+        let Command::Award(award) = request.commands[0].clone().into_command(today) else { panic!("award") };
+        assert_eq!((award.points, award.date), (Points(5), today));
+        assert!(matches!(&request.commands[1], WireCommand::Account(new) if new.account.account.as_str() == "A2"));
+    }
+
+    #[test]
+    fn a_misspelt_field_is_refused() {
+        let json = r#"{"commands":[{"do":"award","request":"S","account":"A","rule":"R","points":5,"datum":"x"}]}"#;
+        let error = serde_json::from_str::<CommandsRequest>(json).unwrap_err().to_string();
+        assert!(error.contains("datum"), "{error}");
+    }
+
+    #[test]
+    fn commands_survive_the_wire() {
+        let award = NewAward {
+            request: "S-1".parse().unwrap(),
+            account: "A1".parse().unwrap(),
+            rule: "R01".parse().unwrap(),
+            points: Points(3),
+            date: None,
+            by: "W1".into(),
+            memo: "".into(),
+        };
+        let request = CommandsRequest { mode: Mode::DryRun, commands: vec![WireCommand::Award(award)] };
+        let json = serde_json::to_string(&request).unwrap();
+        assert_eq!(serde_json::from_str::<CommandsRequest>(&json).unwrap(), request);
+    }
+}

@@ -1,0 +1,125 @@
+//! `GET /balance/{account}` and `GET /statement/{account}`.
+
+use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
+use xiangyue_protocol::schema::{AccountId, Cohort, HolderKind, Points, RequestId};
+use xiangyue_protocol::{Date, Millis, OrgCode};
+
+/// What an account has, as far as this node knows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Balance {
+    /// Whose.
+    pub account: AccountId,
+    /// Its village.
+    pub village: OrgCode,
+    /// That village's name.
+    pub village_name: String,
+    /// Person, household or unit; none where the register is not held.
+    pub holder: Option<HolderKind>,
+    /// Which rules apply; none where the register is not held.
+    pub cohort: Option<Cohort>,
+    /// Points it has in all: earned less redeemed less reversed, never below zero.
+    pub available: Points,
+    /// The part that this node may spend.
+    pub held_here: Points,
+    /// The parts that other nodes may spend.
+    pub held_elsewhere: Vec<Held>,
+    /// Sum of awards.
+    pub earned: Points,
+    /// Sum of redemptions.
+    pub redeemed: Points,
+    /// Sum of reversed awards.
+    pub reversed: Points,
+    /// Sum of reversed redemptions, points given back.
+    pub returned: Points,
+    /// Reversed awards that had been spent already: a debt against future awards.
+    pub debt: Points,
+    /// The latest moment up to which this node has heard the account's village.
+    pub as_of: Millis,
+}
+
+/// Spending rights at another node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// The node's id.
+    pub node: String,
+    /// Its organisation.
+    pub org: OrgCode,
+    /// That organisation's name.
+    pub name: String,
+    /// How many points.
+    pub points: Points,
+}
+
+/// Which part of a statement is wanted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatementQuery {
+    /// First day, all earlier ones when left out.
+    #[serde(default)]
+    pub from: Option<Date>,
+    /// Last day, all later ones when left out.
+    #[serde(default)]
+    pub to: Option<Date>,
+}
+
+/// An account's entries by date.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Statement {
+    /// Whose.
+    pub account: AccountId,
+    /// First day asked for.
+    pub from: Option<Date>,
+    /// Last day asked for.
+    pub to: Option<Date>,
+    /// Balance before the first line.
+    pub opening: Points,
+    /// The lines, oldest first.
+    pub lines: Vec<StatementLine>,
+    /// Balance after the last line.
+    pub closing: Points,
+    /// The latest moment up to which this node has heard the account's village.
+    pub as_of: Millis,
+}
+
+/// What a line of a statement is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LineKind {
+    /// Points earned.
+    Award,
+    /// Points spent.
+    Redemption,
+    /// An award taken back.
+    AwardReversed,
+    /// A redemption taken back.
+    RedemptionReversed,
+    /// Spending rights moved to another node; the balance stays.
+    Grant,
+}
+
+/// One line of a statement.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatementLine {
+    /// Day.
+    pub date: Date,
+    /// What it is.
+    pub kind: LineKind,
+    /// Slip number.
+    pub request: RequestId,
+    /// Points with their sign: below zero when they leave the account; the number moved for a grant.
+    pub points: Points,
+    /// Rule, item, reversed slip number, or the organisation granted to.
+    pub about: SmolStr,
+    /// The organisation whose node wrote it.
+    pub org: OrgCode,
+    /// That organisation's name.
+    pub org_name: String,
+    /// Remark.
+    #[serde(default)]
+    pub memo: SmolStr,
+    /// Balance after it.
+    pub balance: Points,
+    /// Another slip that may be the same deed entered twice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub possible_duplicate_of: Option<RequestId>,
+}

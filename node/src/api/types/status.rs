@@ -1,0 +1,220 @@
+//! `GET /status`: this node, its peers, and how fresh it is; `POST /tokens` and `POST /revoke`: who may join.
+
+use serde::{Deserialize, Serialize};
+use xiangyue_protocol::{Millis, OrgCode};
+
+use crate::i18n::{Lang, count, span};
+
+/// A node not heard for so long is called offline.
+const QUIET: u64 = 10 * 60 * 1000;
+
+/// A node and its surroundings.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// The node's id.
+    pub node: String,
+    /// The organisation that it acts for.
+    pub org: OrgCode,
+    /// That organisation's name in the directory.
+    pub name: String,
+    /// Version of the software.
+    pub version: String,
+    /// Which life of the node this is.
+    pub incarnation: u32,
+    /// When it was started.
+    pub since: Millis,
+    /// The node's own, trusted time of this answer.
+    pub now: Millis,
+    /// UDP address on which it takes QUIC connections.
+    pub listen: String,
+    /// Whether a disk fault turned it read-only.
+    pub read_only: bool,
+    /// Whether spending is frozen until a restored node has its own entries back.
+    pub frozen: bool,
+    /// Days until its certificate expires; negative when it has.
+    pub certificate_days: i64,
+    /// Its disk.
+    pub disk: Disk,
+    /// How many documents it holds.
+    pub documents: u64,
+    /// How many segments it holds.
+    pub segments: u64,
+    /// Bytes of the journal.
+    pub journal_bytes: u64,
+    /// Authors whose data it refused and set aside.
+    pub quarantined: u64,
+    /// Nodes it is or was connected to.
+    pub peers: Vec<PeerStatus>,
+    /// At a township: its villages and merchants. Elsewhere empty.
+    pub villages: Vec<VillageStatus>,
+}
+
+/// Space on the disk that holds the data folder.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Disk {
+    /// Bytes free.
+    pub free: u64,
+    /// Bytes in all.
+    pub total: u64,
+}
+
+/// A peer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PeerStatus {
+    /// Its id.
+    pub node: String,
+    /// Its organisation.
+    pub org: OrgCode,
+    /// That organisation's name.
+    pub name: String,
+    /// Whether a connection is up.
+    pub connected: bool,
+    /// When it was last heard; none if never.
+    pub last_heard_ms: Option<Millis>,
+    /// Smoothed round-trip time of the connection, in microseconds.
+    pub rtt_us: Option<u64>,
+    /// Segments that it has announced and we have not; none while unknown.
+    pub segments_behind: Option<u64>,
+    /// Bytes sent to it since the start.
+    pub bytes_sent: u64,
+    /// Bytes received from it since the start.
+    pub bytes_received: u64,
+}
+
+/// How fresh the township's knowledge of a village or merchant is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VillageStatus {
+    /// Its code.
+    pub org: OrgCode,
+    /// Its name.
+    pub name: String,
+    /// When one of its nodes was last heard; none if never.
+    pub last_heard_ms: Option<Millis>,
+    /// Whether one of its nodes is connected now, directly.
+    pub connected: bool,
+    /// Segments of it that others have announced and this node has not.
+    pub segments_behind: u64,
+    /// Whether it has an enrolled node at all.
+    pub enrolled: bool,
+}
+
+impl VillageStatus {
+    /// How far its figures can be relied on, in words.
+    pub fn state(&self, lang: Lang, now: Millis) -> String {
+        if !self.enrolled {
+            return lang.pick("尚未入网", "not enrolled yet").to_owned();
+        }
+        let Some(heard) = self.last_heard_ms else {
+            return lang.pick("已入网，尚无消息", "enrolled, never heard").to_owned();
+        };
+        if self.segments_behind > 0 {
+            let behind = count(self.segments_behind);
+            return lang.pick(format!("还有 {behind} 段数据未到"), format!("{behind} segments still to come"));
+        }
+        if self.connected {
+            return lang.pick("在线，数据齐全", "connected, complete").to_owned();
+        }
+        match now.0.saturating_sub(heard.0) {
+            0..QUIET => lang.pick("数据齐全", "complete").to_owned(),
+            passed => {
+                let span = span(lang, passed);
+                lang.pick(format!("离线 {span}，此前数据齐全"), format!("offline {span}, complete until then"))
+            }
+        }
+    }
+
+    /// Whether it is connected, or was heard lately, and nothing of it is known to be missing.
+    pub fn is_fresh(&self, now: Millis) -> bool {
+        let lately = self.last_heard_ms.is_some_and(|heard| now.0.saturating_sub(heard.0) < QUIET);
+        self.enrolled && self.segments_behind == 0 && (self.connected || lately)
+    }
+}
+
+/// Asks a township for an enrolment token.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokenRequest {
+    /// Whom it is for.
+    pub org: OrgCode,
+    /// The organisation's name, entered in the directory.
+    pub name: String,
+    /// How long it is good for, in seconds.
+    pub valid_seconds: u64,
+}
+
+/// An enrolment token. Whoever holds it may enrol one node for `org` until `expires`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Token {
+    /// The token's text.
+    pub token: String,
+    /// Whom it is for.
+    pub org: OrgCode,
+    /// That organisation's name.
+    pub name: String,
+    /// When it expires.
+    pub expires: Millis,
+    /// Where the new node dials the township, `host:port`.
+    pub address: String,
+}
+
+/// Asks a township to revoke a node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RevokeRequest {
+    /// The node's id.
+    pub node: String,
+    /// Why, for people.
+    pub reason: String,
+}
+
+/// A node was revoked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Revoked {
+    /// The node's id.
+    pub node: String,
+    /// Its organisation.
+    pub org: OrgCode,
+    /// From when its word counts no further.
+    pub at: Millis,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_village_s_state_is_told_in_words() {
+        let now = Millis(1_000_000_000);
+        let mut village = VillageStatus {
+            org: "110112119201".parse().unwrap(),
+            name: "谢楼村".into(),
+            last_heard_ms: Some(Millis(now.0 - 7_200_000)),
+            connected: false,
+            segments_behind: 0,
+            enrolled: true,
+        };
+        assert_eq!(village.state(Lang::Zh, now), "离线 2 小时，此前数据齐全");
+        assert!(!village.is_fresh(now));
+        village.connected = true;
+        assert_eq!(village.state(Lang::En, now), "connected, complete");
+        assert!(village.is_fresh(now));
+        village.segments_behind = 1_200;
+        assert_eq!(village.state(Lang::Zh, now), "还有 1,200 段数据未到");
+        village.last_heard_ms = None;
+        assert_eq!(village.state(Lang::En, now), "enrolled, never heard");
+        village.enrolled = false;
+        assert_eq!(village.state(Lang::Zh, now), "尚未入网");
+    }
+}
+
+/// Whether the node talks to others.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SyncState {
+    /// It neither dials nor accepts.
+    #[serde(default)]
+    pub paused: bool,
+    /// It dials these addresses alone, `host:port`, and accepts nobody; empty: everybody as usual.
+    #[serde(default)]
+    pub only: Vec<String>,
+}

@@ -1,0 +1,228 @@
+//! `init`, `enroll`, `serve`, `revoke`, `demo`: founding, joining, running.
+
+use std::io::{Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use serde::Serialize;
+use xiangyue_protocol::{Code, Refusal};
+
+use super::args;
+use super::output::{Show, exit};
+use super::table::{Side, Table, heading};
+use super::{Outcome, Session, file_refusal};
+use crate::api::client::Failure;
+use crate::api::types::{DemoReport, GoldenRow, RevokeRequest, Revoked, Token, TokenRequest};
+use crate::config;
+use crate::i18n::{Lang, count, moment, thousands};
+use crate::run::{self, DemoOptions, InitDone, InitRequest, JoinDone, JoinRequest};
+
+/// A token is a few hundred characters; a file much larger is not one.
+const TOKEN_BYTES: u64 = 64 << 10;
+
+pub(super) fn init_township(session: &Session, args: args::InitTownship) -> Outcome {
+    let request = InitRequest { code: args.code, name: args.name };
+    let done = run::init_township(&session.loaded.config, &request)?;
+    config::remember(&done.data, &session.overrides.keys)?;
+    session.output.answer(&done).map(|()| exit::OK)
+}
+
+pub(super) fn join(session: &Session, args: args::EnrollJoin) -> Outcome {
+    let token = match args.token.strip_prefix('@') {
+        Some(file) => read_token(Path::new(file))?,
+        None => args.token,
+    };
+    let request = JoinRequest { token: token.trim().to_owned(), township: args.township };
+    let done = run::join(&session.loaded.config, &request)?;
+    config::remember(&done.data, &session.overrides.keys)?;
+    session.output.answer(&done).map(|()| exit::OK)
+}
+
+fn read_token(path: &Path) -> Result<String, Failure> {
+    let file = std::fs::File::open(path).map_err(|error| file_refusal(Code::BadFile, path, error))?;
+    let mut text = String::new();
+    file.take(TOKEN_BYTES).read_to_string(&mut text).map_err(|error| file_refusal(Code::BadFile, path, error))?;
+    Ok(text)
+}
+
+/// The answer of `enroll token --out`: everything but the token itself.
+#[derive(Serialize)]
+struct TokenFile<'t> {
+    file: &'t Path,
+    org: &'t str,
+    name: &'t str,
+    expires: u64,
+}
+
+pub(super) fn token(session: &Session, args: args::EnrollToken) -> Outcome {
+    let request = TokenRequest { org: args.org, name: args.name, valid_seconds: args.valid };
+    let client = session.client()?;
+    let Some(file) = args.out else {
+        let token: Token = client.post("/tokens", &request)?;
+        return session.output.answer(&token).map(|()| exit::OK);
+    };
+    // The file is made before the token is asked for, so that no token is lost for want of a place.
+    let mut out = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&file)
+        .map_err(|error| file_refusal(Code::Disk, &file, error))?;
+    let written = client.post::<Token>("/tokens", &request).and_then(|token| {
+        let result = writeln!(out, "{}", token.token).and_then(|()| out.sync_all());
+        result.map(|()| token).map_err(|error| file_refusal(Code::Disk, &file, error))
+    });
+    let token = written.inspect_err(|_| {
+        let _ = std::fs::remove_file(&file);
+    })?;
+    let Token { org, name, expires, .. } = &token;
+    let answer = TokenFile { file: &file, org: org.as_str(), name, expires: expires.0 };
+    session.output.answer(&answer).map(|()| exit::OK)
+}
+
+pub(super) fn serve(session: &Session) -> Outcome {
+    run::serve(session.loaded.config.clone())?;
+    session.output.answer(&Stopped { stopped: true }).map(|()| exit::OK)
+}
+
+pub(super) fn revoke(session: &Session, args: args::Revoke) -> Outcome {
+    let request = RevokeRequest { node: args.node.to_string(), reason: args.reason };
+    let revoked: Revoked = session.client()?.post("/revoke", &request)?;
+    session.output.answer(&revoked).map(|()| exit::OK)
+}
+
+pub(super) fn demo(session: &Session, args: &args::Demo) -> Outcome {
+    let output = session.output;
+    let own = std::env::temp_dir().join(format!("xiangyue-demo-{}", std::process::id()));
+    let folder = session.overrides.data.clone().unwrap_or(own);
+    let options = DemoOptions { exit: args.exit, folder, seed: args.seed, lang: output.lang };
+    let mut result: Outcome = Err(Refusal::new(Code::NotReady, "demo").into());
+    run::demo(&session.loaded.config, &options, &mut |report| {
+        result = output.answer(report).map(|()| if report.ok { exit::OK } else { exit::REFUSED });
+    })?;
+    result
+}
+
+/// The answer of `serve` once it was told to stop.
+#[derive(Serialize)]
+struct Stopped {
+    stopped: bool,
+}
+
+impl Show for Stopped {
+    fn show(&self, lang: Lang) -> String {
+        lang.pick("节点已停止\n", "the node has stopped\n").to_owned()
+    }
+}
+
+impl Show for InitDone {
+    fn show(&self, lang: Lang) -> String {
+        let InitDone { node, org, name, ca_pin, data } = self;
+        let data = data.display();
+        lang.pick(
+            format!(
+                "已建立 {name} {org}，节点 {node}\n签发机构公钥指纹 {ca_pin}\n\n下一步：\n  xiangyue serve --data {data}\n  \
+                 xiangyue enroll token --org 村代码 --name 村名 --data {data}\n"
+            ),
+            format!(
+                "founded {name} {org}, node {node}\nfingerprint of the CA key {ca_pin}\n\nnext:\n  \
+                 xiangyue serve --data {data}\n  xiangyue enroll token --org CODE --name NAME --data {data}\n"
+            ),
+        )
+    }
+}
+
+impl Show for JoinDone {
+    fn show(&self, lang: Lang) -> String {
+        let JoinDone { node, org, township, data } = self;
+        let data = data.display();
+        lang.pick(
+            format!("{org} 已加入 {township}，节点 {node}\n\n下一步：\n  xiangyue serve --data {data}\n"),
+            format!("{org} joined {township}, node {node}\n\nnext:\n  xiangyue serve --data {data}\n"),
+        )
+    }
+}
+
+impl Show for Token {
+    fn show(&self, lang: Lang) -> String {
+        let Token { token, org, name, expires, address } = self;
+        let expires = moment(*expires);
+        lang.pick(
+            format!(
+                "{token}\n\n供 {name} {org} 的一个节点使用一次，有效至 {expires}，请勿外传。在该节点执行：\n  \
+                 xiangyue enroll join 令牌\n它将连接 {address}\n"
+            ),
+            format!(
+                "{token}\n\ngood once, for one node of {name} {org}, until {expires}; keep it secret. On that node:\n  \
+                 xiangyue enroll join TOKEN\nit will dial {address}\n"
+            ),
+        )
+    }
+}
+
+impl Show for TokenFile<'_> {
+    fn show(&self, lang: Lang) -> String {
+        let (file, org, name) = (self.file.display(), self.org, self.name);
+        let expires = moment(xiangyue_protocol::Millis(self.expires));
+        lang.pick(
+            format!("令牌已写入 {file}，供 {name} {org} 的一个节点使用一次，有效至 {expires}\n"),
+            format!("token written to {file}: good once, for one node of {name} {org}, until {expires}\n"),
+        )
+    }
+}
+
+impl Show for Revoked {
+    fn show(&self, lang: Lang) -> String {
+        let (node, org, at) = (&self.node, &self.org, moment(self.at));
+        lang.pick(
+            format!("已吊销 {org} 的节点 {node}，自 {at} 起其写入不再有效\n"),
+            format!("revoked node {node} of {org}; what it writes after {at} does not count\n"),
+        )
+    }
+}
+
+impl Show for DemoReport {
+    fn show(&self, lang: Lang) -> String {
+        let mut text = heading(lang.pick("与文章对照", "Beside the article"));
+        text.push_str(&golden(lang, &self.golden));
+        text.push_str(&heading(lang.pick("断网与恢复", "Cut off and healed")));
+        text.push_str(&golden(lang, &self.facts));
+        let mut facts = Table::pairs();
+        facts.pair(lang.pick("储值户", "depositors"), count(self.depositors));
+        facts.pair(lang.pick("累计积分", "points, gross"), thousands(self.points_gross.0));
+        facts.pair(lang.pick("已兑换", "points redeemed"), thousands(self.points_redeemed.0));
+        facts.pair(lang.pick("余额为负的账户", "accounts below zero"), count(self.accounts_negative));
+        facts.pair(lang.pick("各节点一致", "converged"), yes(lang, self.converged));
+        facts.pair(lang.pick("用时", "time"), format!("{:.1} {}", self.seconds, lang.pick("秒", "s")));
+        if !self.console.is_empty() {
+            facts.pair(lang.pick("镇控制台", "township console"), self.console.as_str());
+        }
+        text.push_str(&heading(lang.pick("结果", "Result")));
+        text.push_str(&facts.render());
+        text
+    }
+}
+
+fn golden(lang: Lang, rows: &[GoldenRow]) -> String {
+    let mut table = Table::new([
+        (lang.pick("编号", "id"), Side::Left),
+        (lang.pick("项目", "figure"), Side::Left),
+        (lang.pick("应为", "expected"), Side::Right),
+        (lang.pick("实得", "computed"), Side::Right),
+        (lang.pick("相符", "agrees"), Side::Left),
+    ]);
+    for row in rows {
+        table.row([
+            row.id.clone(),
+            lang.pick(&row.label_zh, &row.label_en).clone(),
+            row.expected.clone(),
+            row.computed.clone(),
+            yes(lang, row.ok).to_owned(),
+        ]);
+    }
+    table.render()
+}
+
+fn yes(lang: Lang, yes: bool) -> &'static str {
+    if yes { lang.pick("是", "yes") } else { lang.pick("否", "NO") }
+}

@@ -1,0 +1,123 @@
+//! `award`, `redeem`, `reverse`, `grant`: one command each to the node, and the points left afterwards.
+
+use smol_str::SmolStr;
+
+use super::args;
+use super::output::{Output, Show, exit};
+use super::{Outcome, Session};
+use crate::api::client::Failure;
+use crate::api::types::{
+    Became, CommandsRequest, CommandsResponse, Mode, NewAward, NewGrant, NewRedemption, NewReversal, WireCommand,
+};
+use crate::i18n::{Lang, thousands};
+
+pub(super) fn award(session: &Session, args: args::Award) -> Outcome {
+    let args::Award { account, rule, points, slip, memo } = args;
+    let args::Slip { request, date, by, dry_run } = slip;
+    let by = clerk(session, by);
+    write(session, WireCommand::Award(NewAward { request, account, rule, points, date, by, memo }), dry_run)
+}
+
+pub(super) fn redeem(session: &Session, args: args::Redeem) -> Outcome {
+    let args::Redeem { account, item, points, merchant, slip } = args;
+    let args::Slip { request, date, by, dry_run } = slip;
+    let by = clerk(session, by);
+    write(session, WireCommand::Redeem(NewRedemption { request, account, item, points, date, merchant, by }), dry_run)
+}
+
+pub(super) fn reverse(session: &Session, args: args::Reverse) -> Outcome {
+    let args::Reverse { of, slip, memo } = args;
+    let args::Slip { request, date, by, dry_run } = slip;
+    let by = clerk(session, by);
+    write(session, WireCommand::Reverse(NewReversal { request, of, date, by, memo }), dry_run)
+}
+
+pub(super) fn grant(session: &Session, args: args::Grant) -> Outcome {
+    let args::Grant { account, points, to, slip } = args;
+    let args::Slip { request, date, by, dry_run } = slip;
+    let by = clerk(session, by);
+    write(session, WireCommand::Grant(NewGrant { request, account, points, to, date, by }), dry_run)
+}
+
+fn clerk(session: &Session, by: Option<SmolStr>) -> SmolStr {
+    by.unwrap_or_else(|| session.by.as_str().into())
+}
+
+/// Sends one command. Its refusal is the refusal of the whole.
+fn write(session: &Session, command: WireCommand, dry_run: bool) -> Outcome {
+    let mode = if dry_run { Mode::DryRun } else { Mode::AllOrNothing };
+    let request = CommandsRequest { mode, commands: vec![command] };
+    let response: CommandsResponse = session.client()?.post("/commands", &request)?;
+    done(session.output, &response)
+}
+
+fn done(output: Output, response: &CommandsResponse) -> Outcome {
+    match response.first_refusal() {
+        Some(error) => Err(Failure::refused(error.clone())),
+        None => output.answer(response).map(|()| exit::OK),
+    }
+}
+
+impl Show for CommandsResponse {
+    fn show(&self, lang: Lang) -> String {
+        let mut text = String::new();
+        for result in &self.results {
+            let what = match (result.became, self.mode) {
+                (Became::New, Mode::DryRun) => {
+                    lang.pick("可以记账（仅检查，未写入）", "good (checked only, not written)")
+                }
+                (Became::New, _) => lang.pick("已记账", "written"),
+                (Became::Already, _) => lang.pick("此前已记账，未重复", "had been written before; not counted twice"),
+                (Became::Refused, _) => lang.pick("已拒绝", "refused"),
+                (Became::Withheld, _) => lang.pick("未写入", "not written"),
+            };
+            text.push_str(what);
+            if let Some(request) = &result.request {
+                text.push_str(&lang.pick(format!("：凭证 {request}"), format!(": slip {request}")));
+            }
+            text.push('\n');
+            if let (Some(account), Some(available)) = (&result.account, result.available) {
+                let points = thousands(available.0);
+                text.push_str(&lang.pick(
+                    format!("账户 {account} 在本节点可用积分 {points}\n"),
+                    format!("account {account} can now spend {points} points at this node\n"),
+                ));
+            }
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use xiangyue_protocol::schema::Points;
+    use xiangyue_protocol::{Code, Refusal};
+
+    use super::*;
+    use crate::api::types::CommandResult;
+
+    fn response(became: Became, refusal: Option<Refusal>) -> CommandsResponse {
+        let result = CommandResult {
+            request: "S-1".parse().ok(),
+            became,
+            refusal: refusal.map(Into::into),
+            account: "A1".parse().ok(),
+            available: Some(Points(1_205)),
+        };
+        CommandsResponse { mode: Mode::AllOrNothing, results: vec![result] }
+    }
+
+    #[test]
+    fn a_clerk_sees_what_is_left() {
+        let text = response(Became::New, None).show(Lang::Zh);
+        assert_eq!(text, "已记账：凭证 S-1\n账户 A1 在本节点可用积分 1,205\n");
+        assert!(response(Became::Already, None).show(Lang::En).contains("not counted twice"));
+    }
+
+    #[test]
+    fn a_refused_command_fails_the_program() {
+        let response = response(Became::Refused, Some(Refusal::new(Code::BeyondRule, "R01")));
+        let failure = done(Output { lang: Lang::En, json: false }, &response).unwrap_err();
+        assert_eq!(failure.error().code, "XY-120");
+    }
+}

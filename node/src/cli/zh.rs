@@ -1,0 +1,254 @@
+//! The Chinese texts of the command line: one line per command and per argument, by path.
+//!
+//! A command's path is its words; an argument's is the command's path, `:`, and the argument's name. Options of every
+//! command have no command before the colon, and so has an argument that several commands share ([`SHARED`]).
+
+use clap::{Arg, Command};
+
+/// Layout of a help page; the words that clap writes itself are English.
+const TEMPLATE: &str = "{about-with-newline}\n用法：{usage}\n\n{all-args}{after-help}";
+/// Rank in a help page from which the options of every command stand.
+const EVERY_COMMAND: usize = 500;
+/// What the examples open with in English.
+const EXAMPLE: &str = "Example:";
+
+/// Texts of arguments that several commands share.
+const SHARED: [(&str, &str); 10] = [
+    ("data", "节点的数据目录"),
+    ("config", "配置文件"),
+    ("lang", "消息语言；不写则按系统语言"),
+    ("json", "只输出一个 JSON 对象，不输出文字"),
+    ("help", "显示帮助"),
+    ("version", "显示版本"),
+    ("request", "纸质凭证号；同一编号不会重复计分"),
+    ("date", "日期，例如 2026-11-23；不写则为今天"),
+    ("by", "经办人代码；不写则取 XIANGYUE_BY"),
+    ("dry_run", "只检查，不写入"),
+];
+
+/// Texts of commands and of their own arguments.
+const TEXTS: [(&str, &str); 76] = [
+    ("", "村级积分账本：断网可用，联网后一致"),
+    ("init", "在本机建立一个镇"),
+    ("init township", "建立镇：签发机构、首个节点和名录"),
+    ("init township:code", "镇的区划代码，9 位数字"),
+    ("init township:name", "镇的名称"),
+    ("init township:listen", "QUIC 监听的 UDP 地址，留给 serve 使用"),
+    ("init township:address", "各村拨入本节点所用的主机和端口，留给 serve 使用"),
+    ("enroll", "让村或商户的节点入网"),
+    ("enroll token", "签发入网令牌，供一个节点使用（在镇节点执行）"),
+    ("enroll token:org", "该节点所属组织的代码"),
+    ("enroll token:name", "该组织的名称"),
+    ("enroll token:valid", "令牌有效期：分 m、时 h、天 d，最长 30d"),
+    ("enroll token:out", "把令牌写入新文件，仅本用户可读"),
+    ("enroll join", "凭令牌入网（在村或商户的节点执行）"),
+    ("enroll join:token", "令牌，或写有令牌的 @文件"),
+    ("enroll join:township", "镇节点地址，代替令牌中的地址"),
+    ("enroll join:listen", "QUIC 监听的 UDP 地址，留给 serve 使用"),
+    ("serve", "运行节点"),
+    ("serve:listen", "QUIC 监听的 UDP 地址"),
+    ("serve:api", "本机接口和控制台的地址，只能是本机回环地址"),
+    ("serve:dial", "另外要连接的节点，可多次给出"),
+    ("serve:log", "写哪些日志"),
+    ("status", "查看本节点、其他节点和数据的新旧程度"),
+    ("import", "从 CSV 或 XLSX 文件导入账户、积分、兑换、规则或名册"),
+    ("import:files", "CSV 或 XLSX 文件；按此顺序作为一个整体"),
+    ("import:kind", "各行是什么；不写则按表头判断"),
+    ("import:dry_run", "检查所有行，不写入"),
+    ("import:skip_bad", "导入无误的行，把被拒的行写入此文件"),
+    ("award", "记积分"),
+    ("award:account", "得分的账户"),
+    ("award:rule", "规则代码"),
+    ("award:points", "积分"),
+    ("award:memo", "备注"),
+    ("redeem", "兑换积分"),
+    ("redeem:account", "兑换的账户"),
+    ("redeem:item", "兑换项代码"),
+    ("redeem:points", "积分"),
+    ("redeem:merchant", "商户代码；不写则为本村"),
+    ("reverse", "冲正本节点以前记的一笔积分或兑换"),
+    ("reverse:of", "要冲正的凭证号"),
+    ("reverse:memo", "原因"),
+    ("grant", "把积分的使用额度授予商户节点，或交还村节点"),
+    ("grant:account", "积分所属账户"),
+    ("grant:points", "积分"),
+    ("grant:to", "今后可使用这些积分的组织代码"),
+    ("balance", "查询账户积分"),
+    ("balance:account", "账号"),
+    ("statement", "查询账户明细"),
+    ("statement:account", "账号"),
+    ("statement:from", "起始日期"),
+    ("statement:to", "截止日期"),
+    ("stats", "查看全镇统计及其截止时间"),
+    ("stats:month", "月份，例如 2026-11；不写则为全部时间"),
+    ("doc", "查看本节点保存的文档"),
+    ("doc list", "列出文档"),
+    ("doc show", "显示文档中的记录"),
+    ("doc show:id", "文档编号：组织/种类 或 组织/种类/分片"),
+    ("doc show:limit", "最多显示多少行"),
+    ("doc show:offset", "跳过多少行"),
+    ("doc history", "逐段显示文档由谁写入"),
+    ("doc history:id", "文档编号：组织/种类 或 组织/种类/分片"),
+    ("doc history:limit", "最多显示多少行"),
+    ("doc history:offset", "跳过多少行"),
+    ("export", "把文档或表格导出为文件"),
+    ("export:what", "文档编号，或 accounts、entries、redemptions、balances"),
+    ("export:format", "文件格式"),
+    ("export:out", "目标文件，已存在则覆盖；- 表示标准输出"),
+    ("revoke", "收回某节点写入和联网的权利（仅限镇）"),
+    ("revoke:node", "节点编号，32 位十六进制"),
+    ("revoke:reason", "原因"),
+    ("demo", "在本机运行一个镇和十二个村，并核对统计数字"),
+    ("demo:exit", "打印结果后结束，不保留控制台页面"),
+    ("demo:seed", "生成数据所用的种子"),
+    ("config", "检查或查看配置"),
+    ("config check", "检查配置文件和 XIANGYUE_ 环境变量"),
+    ("config show", "显示每项设置及其来源"),
+];
+
+/// Texts of the commands that speak about the program itself.
+const ABOUT: [(&str, &str); 4] = [
+    ("explain", "用两种语言解释 XY-110 这样的代码；不给代码则全部列出"),
+    ("explain:code", "代码，例如 XY-110"),
+    ("completions", "输出命令补全脚本"),
+    ("completions:shell", "命令行外壳"),
+];
+
+/// The Chinese text for a path.
+fn text(path: &str) -> Option<&'static str> {
+    TEXTS.iter().chain(&ABOUT).find(|(known, _)| *known == path).map(|(_, text)| *text)
+}
+
+/// The Chinese text for an argument of a command.
+fn argument_text(path: &str, id: &str) -> Option<&'static str> {
+    text(&format!("{path}:{id}")).or_else(|| SHARED.iter().find(|(known, _)| *known == id).map(|(_, text)| *text))
+}
+
+/// The same command with a command's own arguments before those of every command, in the order of their definition.
+pub(super) fn arrange(command: Command) -> Command {
+    let mut at = 0;
+    let command = command.mut_args(|arg| {
+        at += 1;
+        let rank = if arg.is_global_set() || arg.get_id() == "version" { at + EVERY_COMMAND } else { at };
+        arg.display_order(rank)
+    });
+    command.mut_subcommands(arrange)
+}
+
+/// The same command with Chinese texts.
+pub(super) fn localise(command: Command) -> Command {
+    walk(command, "")
+}
+
+fn walk(command: Command, path: &str) -> Command {
+    let example = command.get_after_help().map(|help| help.to_string().replacen(EXAMPLE, "示例：", 1));
+    let mut command = command.help_template(TEMPLATE).subcommand_help_heading("命令").subcommand_value_name("命令");
+    if let Some(about) = text(path) {
+        command = command.about(about);
+    }
+    if let Some(example) = example {
+        command = command.after_help(example);
+    }
+    command = command.mut_args(|arg| argument(arg, path));
+    command.mut_subcommands(|inner| {
+        let path = if path.is_empty() { inner.get_name().to_owned() } else { format!("{path} {}", inner.get_name()) };
+        walk(inner, &path)
+    })
+}
+
+fn argument(arg: Arg, path: &str) -> Arg {
+    let heading = if arg.is_positional() { "参数" } else { "选项" };
+    let mut help = argument_text(path, arg.get_id().as_str()).unwrap_or_default().to_owned();
+    // clap writes these two in English; an argument that takes no value has no values worth telling.
+    if arg.get_action().takes_values() {
+        let values: Vec<_> = arg.get_possible_values().iter().map(|value| value.get_name().to_owned()).collect();
+        if !values.is_empty() {
+            help.push_str(&format!(" [可选：{}]", values.join("、")));
+        }
+        if let [default] = arg.get_default_values()
+            && !default.is_empty()
+        {
+            help.push_str(&format!(" [默认：{}]", default.to_string_lossy()));
+        }
+    }
+    arg.help(help).help_heading(heading).hide_possible_values(true).hide_default_value(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use clap::CommandFactory;
+
+    use super::*;
+    use crate::cli::args::Cli;
+
+    fn visit(command: &Command, path: &str, see: &mut dyn FnMut(&Command, &str)) {
+        see(command, path);
+        for inner in command.get_subcommands() {
+            let path =
+                if path.is_empty() { inner.get_name().to_owned() } else { format!("{path} {}", inner.get_name()) };
+            visit(inner, &path, see);
+        }
+    }
+
+    fn is_chinese(text: &str) -> bool {
+        text.chars().any(|c| ('\u{4e00}'..='\u{9fff}').contains(&c))
+    }
+
+    #[test]
+    fn every_command_and_argument_speaks_both_languages_and_gives_an_example() {
+        let mut wrong = Vec::new();
+        let mut used = BTreeSet::new();
+        visit(&Cli::command(), "", &mut |command, path| {
+            used.insert(path.to_owned());
+            if text(path).is_none_or(|text| !is_chinese(text)) {
+                wrong.push(format!("{path}: no Chinese"));
+            }
+            if command.get_about().is_none_or(|about| is_chinese(&about.to_string())) {
+                wrong.push(format!("{path}: no English"));
+            }
+            if !command.get_after_help().is_some_and(|help| help.to_string().contains("Example:\n  xiangyue ")) {
+                wrong.push(format!("{path}: no example"));
+            }
+            for arg in command.get_arguments() {
+                used.insert(format!("{path}:{}", arg.get_id()));
+                if argument_text(path, arg.get_id().as_str()).is_none_or(|text| !is_chinese(text)) {
+                    wrong.push(format!("{path}:{}: no Chinese", arg.get_id()));
+                }
+                if arg.get_help().is_none_or(|help| is_chinese(&help.to_string())) {
+                    wrong.push(format!("{path}:{}: no English", arg.get_id()));
+                }
+            }
+        });
+        wrong.extend(
+            TEXTS.iter().chain(&ABOUT).filter(|(p, _)| !used.contains(*p)).map(|(p, _)| format!("{p}: unused")),
+        );
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
+
+    #[test]
+    fn the_examples_can_be_typed() {
+        visit(&Cli::command(), "", &mut |command, path| {
+            let help = command.get_after_help().unwrap().to_string();
+            for line in help.lines().filter_map(|line| line.strip_prefix("  ")) {
+                let words = line.split(" > ").next().unwrap().split_whitespace();
+                let parsed = Cli::command().try_get_matches_from(words);
+                assert!(parsed.is_ok(), "{path}: {line}: {}", parsed.unwrap_err());
+            }
+        });
+    }
+
+    #[test]
+    fn a_chinese_help_page_has_no_english_words_of_its_own() {
+        let mut command = localise(Cli::command());
+        command.build();
+        visit(&command, "", &mut |command, path| {
+            let page = command.clone().render_long_help().to_string();
+            for word in ["Usage", "Options", "Commands", "Arguments", "Print", "possible", "default", "Example"] {
+                assert!(!page.contains(word), "{path}: {word} in\n{page}");
+            }
+            assert!(page.contains("用法：") && page.contains("示例："), "{path}:\n{page}");
+        });
+    }
+}

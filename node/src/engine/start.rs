@@ -1,0 +1,208 @@
+//! Starting the engine: journal, index, replica, and whether this life needs a new incarnation.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::{mpsc, watch};
+use tracing::{info, warn};
+use xiangyue_protocol::doc::Doc;
+use xiangyue_protocol::replica::{Member, Replica};
+use xiangyue_protocol::segment::Sealed;
+use xiangyue_protocol::{Code, DocId, Hlc, Refusal};
+
+use super::Segments;
+use super::handle::{Handle, Problem};
+use super::thread::Engine;
+use crate::pki::Clock;
+use crate::storage::{Index, Journal, JournalOptions, Position, Recovery, SledIndex, SledOptions};
+
+/// Requests that may wait for the engine.
+const QUEUE: usize = 1024;
+
+/// What the engine is started with.
+#[derive(Debug)]
+pub struct Settings {
+    /// The node's data folder.
+    pub data: PathBuf,
+    /// Who the node is; its incarnation and `frozen` as stored.
+    pub member: Member,
+    /// The trusted clock.
+    pub clock: Arc<Clock>,
+    /// How journal files are kept.
+    pub journal: JournalOptions,
+    /// Bytes of memory for the index's cache.
+    pub cache_bytes: u64,
+}
+
+/// What the index knows beside its rows: up to where it covers the journal.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct Note {
+    /// The last segment that it covers.
+    pub(super) end: Option<Position>,
+    /// The replica's clock then.
+    pub(super) clock: Hlc,
+    /// The incarnation then.
+    pub(super) incarnation: u32,
+}
+
+/// A started engine.
+#[derive(Debug)]
+pub struct Opened {
+    /// How to talk to it.
+    pub handle: Handle,
+    /// The incarnation that it writes under; the caller stores it before anything is written.
+    pub incarnation: u32,
+    /// Whether spending waits for lost entries; stored likewise.
+    pub frozen: bool,
+    /// Why the incarnation is new, if it is.
+    pub recovered: Option<&'static str>,
+}
+
+/// Why a new life begins: what the node must assume that it has lost.
+fn new_life(recovery: &Recovery, missing: bool) -> Option<(&'static str, bool)> {
+    if missing {
+        Some(("the journal ends before what the index had seen durable", true))
+    } else if !recovery.damaged.is_empty() {
+        Some(("the journal holds damaged records", true))
+    } else if !recovery.missing_files.is_empty() {
+        Some(("journal files are missing", true))
+    } else if recovery.cut.is_some() {
+        // Nothing of a torn tail had been acknowledged or sent.
+        Some(("the journal's tail was torn", false))
+    } else {
+        None
+    }
+}
+
+/// Opens journal and index, rebuilds the replica and starts the thread. `remember` is called with the incarnation
+/// and the frozen flag before the replica may write.
+///
+/// # Errors
+/// When the journal cannot be opened, or `remember` fails.
+pub fn open(settings: Settings, remember: impl FnOnce(u32, bool) -> Result<(), Refusal>) -> Result<Opened, Refusal> {
+    let began = Instant::now();
+    let Settings { data, mut member, clock, journal, cache_bytes } = settings;
+    let mut index = SledIndex::open(&data.join("index"), SledOptions { cache_bytes, ..SledOptions::default() })?;
+    if let Some(why) = index.rebuilt() {
+        warn!(why, "index set aside, rebuilding");
+    }
+    let mut note: Note = index.note().and_then(|note| postcard::from_bytes(note).ok()).unwrap_or_default();
+    let mut docs = load_docs(&index).unwrap_or_else(|refusal| {
+        warn!(%refusal, "index unreadable, rebuilding");
+        note = Note::default();
+        Vec::new()
+    });
+    let (journal, recovery) = Journal::open(&data.join("journal"), journal)?;
+    let reader = journal.reader();
+    let missing = note.end.is_some_and(|end| reader.read(end).is_err());
+    if missing || !recovery.damaged.is_empty() || !recovery.missing_files.is_empty() {
+        // The index has seen what the journal has lost: only what stands in the journal may be claimed.
+        docs.clear();
+        clear(&mut index)?;
+        note = Note::default();
+    }
+    let recovered = new_life(&recovery, missing);
+    if let Some((_, lost)) = recovered {
+        member.incarnation = member.incarnation.max(note.incarnation) + 1;
+        member.frozen |= lost;
+    }
+    let (incarnation, frozen) = (member.incarnation, member.frozen);
+    remember(incarnation, frozen)?;
+    let mut replica = Replica::new(member)?;
+    replica.raise_clock(note.clock);
+    for (id, doc) in docs {
+        replica.restore(id, doc);
+    }
+    let segments = Segments::default();
+    let mut dirty = BTreeSet::new();
+    let mut end = note.end;
+    let mut replayed = 0u64;
+    for record in journal.iter_from(None) {
+        let (position, bytes) = match record {
+            Ok(record) => record,
+            // Told at opening; what it held is fetched again from peers.
+            Err(refusal) if refusal.code() == Code::Corrupt => continue,
+            Err(refusal) => return Err(refusal),
+        };
+        let sealed = match Sealed::parse(bytes.into()) {
+            Ok(sealed) => sealed,
+            Err(refusal) => {
+                warn!(%refusal, ?position, "record in the journal is not a segment of this version");
+                continue;
+            }
+        };
+        let header = sealed.header.clone();
+        let covered = note.end.is_some_and(|covered| position <= covered);
+        let counts = covered
+            || replica.replay(sealed.from_journal()).unwrap_or_else(|refusal| {
+                warn!(doc = %header.doc, author = %header.actor, %refusal, "segment in the journal does not open");
+                false
+            });
+        if counts {
+            segments.enter(&header, position);
+        }
+        if !covered {
+            dirty.insert(header.doc);
+            end = Some(position);
+            replayed += 1;
+        }
+    }
+    clock.raise(replica.clock().millis());
+    let (count, bytes) = segments.totals();
+    let millis = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    info!(documents = replica.docs().len(), segments = count, bytes, replayed, millis, "data ready");
+    if let Some((why, _)) = recovered {
+        warn!(why, incarnation, frozen, damaged = recovery.damaged.len(), "recovered");
+    }
+    let (requests, receiver) = mpsc::channel(QUEUE);
+    let (keys, keys_seen) = watch::channel(replica.keys());
+    let (problem, problem_seen) = watch::channel(Problem::default());
+    let (changed, changed_seen) = watch::channel(0);
+    let engine = Engine {
+        replica,
+        journal,
+        index: Box::new(index),
+        segments: segments.clone(),
+        clock,
+        end,
+        dirty,
+        keys,
+        problem,
+        changed,
+        peers: BTreeMap::new(),
+        waiting: BTreeMap::new(),
+        checkpointed: Instant::now(),
+    };
+    std::thread::Builder::new()
+        .name("engine".to_owned())
+        .spawn(move || engine.run(receiver))
+        .map_err(|error| Refusal::new(Code::Disk, error))?;
+    let handle = Handle { requests, keys: keys_seen, problem: problem_seen, changed: changed_seen, segments, reader };
+    Ok(Opened { handle, incarnation, frozen, recovered: recovered.map(|(why, _)| why) })
+}
+
+fn load_docs(index: &SledIndex) -> Result<Vec<(DocId, Doc)>, Refusal> {
+    let mut docs = Vec::new();
+    index.scan(b"", &mut |key, value| {
+        let id = std::str::from_utf8(key).map_err(|_| Refusal::new(Code::Corrupt, "index key"))?.parse()?;
+        let doc = postcard::from_bytes(value).map_err(|error| Refusal::new(Code::Corrupt, error))?;
+        docs.push((id, doc));
+        Ok(())
+    })?;
+    Ok(docs)
+}
+
+/// Removes every row; durable with the next checkpoint.
+fn clear(index: &mut SledIndex) -> Result<(), Refusal> {
+    let mut keys = Vec::new();
+    index.scan(b"", &mut |key, _| {
+        keys.push(key.to_vec());
+        Ok(())
+    })?;
+    let removals: Vec<_> = keys.iter().map(|key| (key.as_slice(), None)).collect();
+    index.put_batch(&removals);
+    Ok(())
+}

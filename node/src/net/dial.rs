@@ -1,0 +1,114 @@
+//! Dialling: a village is usually behind NAT, so it is the one that calls.
+//!
+//! The township first. Other configured addresses are always tried too. Attempts back off with jitter, so that a
+//! thousand villages do not come back in the same second after an outage.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tracing::debug;
+use xiangyue_protocol::{Code, NodeId, Refusal};
+
+use super::endpoint::{Net, SyncPolicy};
+use crate::pki::transport::HANDSHAKE_TIMEOUT;
+use crate::pki::{self, Address, Expected};
+
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+impl Net {
+    /// Keeps one dialling task for each address that the policy allows.
+    pub(super) async fn keep_dialling(self) {
+        let mut tasks: BTreeMap<String, JoinHandle<()>> = BTreeMap::new();
+        let mut policy = self.policy.subscribe();
+        loop {
+            let wanted = match &*policy.borrow_and_update() {
+                SyncPolicy::All => self.usual_targets(),
+                SyncPolicy::Paused => Vec::new(),
+                SyncPolicy::Only(addresses) => {
+                    addresses.iter().map(|address| (address.clone(), Expected::Anyone)).collect()
+                }
+            };
+            tasks.retain(|address, task| {
+                let keep = wanted.iter().any(|(wanted, _)| wanted.to_string() == *address);
+                if !keep {
+                    task.abort();
+                }
+                keep
+            });
+            for (address, expected) in wanted {
+                tasks.entry(address.to_string()).or_insert_with(|| tokio::spawn(self.clone().call(address, expected)));
+            }
+            if policy.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    fn usual_targets(&self) -> Vec<(Address, Expected)> {
+        let township = self.tls.borrow().own().domain.township().clone();
+        let to_township = self.settings.township.iter().map(|a| (a.clone(), Expected::Org(township.clone())));
+        to_township.chain(self.settings.dial.iter().map(|a| (a.clone(), Expected::Anyone))).collect()
+    }
+
+    /// Calls one address for as long as the policy allows it.
+    async fn call(self, address: Address, expected: Expected) {
+        let mut pause = FIRST_PAUSE;
+        let mut known: Option<NodeId> = None;
+        loop {
+            // The node there may have called us: one connection is enough.
+            if !known.is_some_and(|node| self.peers.is_connected(node)) {
+                match self.call_once(&address, expected.clone()).await {
+                    Ok(node) => {
+                        known = Some(node);
+                        pause = FIRST_PAUSE;
+                    }
+                    Err(refusal) => {
+                        debug!(%address, %refusal, "call failed");
+                        pause = (pause * 2).min(LONGEST_PAUSE);
+                    }
+                }
+            }
+            tokio::time::sleep(jittered(pause)).await;
+        }
+    }
+
+    async fn call_once(&self, address: &Address, expected: Expected) -> Result<NodeId, Refusal> {
+        let socket = resolve(address).await?;
+        let (config, name) = {
+            let tls = self.tls.borrow();
+            let any = tls.own().domain.dns_name(tls.own().node);
+            (tls.client_config(expected)?, any)
+        };
+        let network = |error: String| Refusal::new(Code::Network, format_args!("{address}: {error}"));
+        let connecting =
+            self.endpoint.connect_with(config, socket, &name).map_err(|error| network(error.to_string()))?;
+        let connection = tokio::time::timeout(HANDSHAKE_TIMEOUT, connecting)
+            .await
+            .map_err(|_| network("no answer".to_owned()))?
+            .map_err(|error| pki::handshake_refusal(&error))?;
+        // In a task of its own: when this call is given up, the session still ends in order.
+        let net = self.clone();
+        let session = tokio::spawn(async move { net.run_session(connection, true).await });
+        session.await.map_err(|error| network(error.to_string()))?
+    }
+}
+
+/// Looks an address up.
+pub(super) async fn resolve(address: &Address) -> Result<SocketAddr, Refusal> {
+    let refuse = |error: String| Refusal::new(Code::Network, format_args!("{address}: {error}"));
+    let mut found = tokio::net::lookup_host(address.to_string()).await.map_err(|error| refuse(error.to_string()))?;
+    found.next().ok_or_else(|| refuse("no such host".to_owned()))
+}
+
+/// Between half and all of a pause.
+fn jittered(pause: Duration) -> Duration {
+    let mut random = [0; 2];
+    // Without randomness there is no jitter, and nothing worse.
+    if getrandom::fill(&mut random).is_err() {
+        return pause;
+    }
+    pause / 2 + pause / 2 * u32::from(u16::from_le_bytes(random)) / u32::from(u16::MAX)
+}

@@ -1,0 +1,98 @@
+//! The nodes this one has talked to since it started, and their connections.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use quinn::Connection;
+use xiangyue_protocol::replica::PeerId;
+use xiangyue_protocol::{Millis, NodeId, OrgCode};
+
+use super::traffic::Traffic;
+
+/// What is known of a peer.
+#[derive(Clone, Debug)]
+pub struct PeerInfo {
+    /// Its organisation.
+    pub org: OrgCode,
+    /// What has gone to and from it.
+    pub traffic: Arc<Traffic>,
+    /// When it was last connected or heard.
+    pub last_heard: Millis,
+    /// Its connection, if one is up: our number for it, and whether we dialled.
+    pub connection: Option<(PeerId, bool, Connection)>,
+}
+
+/// All peers; clones share them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Peers {
+    rows: Arc<Mutex<BTreeMap<NodeId, PeerInfo>>>,
+}
+
+impl Peers {
+    fn rows(&self) -> MutexGuard<'_, BTreeMap<NodeId, PeerInfo>> {
+        self.rows.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many are connected.
+    pub(super) fn connected(&self) -> usize {
+        self.rows().values().filter(|info| info.connection.is_some()).count()
+    }
+
+    pub(super) fn is_connected(&self, node: NodeId) -> bool {
+        self.rows().get(&node).is_some_and(|info| info.connection.is_some())
+    }
+
+    /// Enters a connection. Of two between the same nodes the newer stays, since the peer may have restarted; when
+    /// both dialled at once, the one that the lower id dialled. Returns the traffic counters if it may stay.
+    pub(super) fn enter(
+        &self,
+        me: NodeId,
+        (node, org): (NodeId, OrgCode),
+        now: Millis,
+        (peer, dialled, connection): (PeerId, bool, Connection),
+    ) -> Option<Arc<Traffic>> {
+        let mut rows = self.rows();
+        let info = rows.entry(node).or_insert_with(|| PeerInfo {
+            org,
+            traffic: Arc::default(),
+            last_heard: now,
+            connection: None,
+        });
+        if let Some((_, old_dialled, old)) = &info.connection
+            && old.close_reason().is_none()
+        {
+            let crossed = *old_dialled != dialled && now.0.saturating_sub(info.last_heard.0) < 2_000;
+            if crossed && *old_dialled == (me < node) {
+                return None;
+            }
+            old.close(0u32.into(), b"replaced");
+        }
+        info.last_heard = now;
+        info.connection = Some((peer, dialled, connection));
+        Some(Arc::clone(&info.traffic))
+    }
+
+    /// Removes a connection, unless a newer one has taken its place.
+    pub(super) fn leave(&self, node: NodeId, peer: PeerId, now: Millis) {
+        if let Some(info) = self.rows().get_mut(&node)
+            && info.connection.as_ref().is_some_and(|(id, _, _)| *id == peer)
+        {
+            info.connection = None;
+            info.last_heard = now;
+        }
+    }
+
+    /// All peers as they are now.
+    pub(super) fn list(&self) -> Vec<(NodeId, PeerInfo)> {
+        self.rows().iter().map(|(node, info)| (*node, info.clone())).collect()
+    }
+
+    /// Closes every connection.
+    pub(super) fn close_all(&self, reason: &[u8]) {
+        for info in self.rows().values() {
+            if let Some((_, _, connection)) = &info.connection {
+                connection.close(0u32.into(), reason);
+            }
+        }
+    }
+}

@@ -1,0 +1,436 @@
+//! What the command line asks this program to do itself: found a township, join one, serve.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use serde::Serialize;
+use tracing::{error, info};
+use xiangyue_protocol::replica::{Member, Mode};
+use xiangyue_protocol::schema::{NodeEntry, Org};
+use xiangyue_protocol::{Code, Command, Level, Millis, OrgCode, Refusal};
+
+use crate::api::server::{self, Services};
+use crate::config::{Config, LogFormat, TOWNSHIP_PORT};
+pub use crate::demo::demo;
+use crate::engine::{self, Handle, Opened, Settings};
+use crate::files::{read_small, write_atomic};
+use crate::i18n::Lang;
+use crate::membership::{Membership, hex, machine_mark};
+use crate::net::{self, Net, NetSettings, Registrar};
+use crate::pki::{
+    Address, Clock, Credentials, Identity, Issuer, PseudonymKey, Root, Tls, Token, TokenBook, TrustDomain,
+};
+use crate::storage::{DataLock, JournalOptions};
+
+const PSEUDONYM_FILE: &str = "pseudonym.key";
+const TOKENS_FILE: &str = "tokens.bin";
+const TOKENS_MAX_BYTES: u64 = 16 << 20;
+/// How often the certificate is looked at.
+const RENEWAL_CHECK: std::time::Duration = std::time::Duration::from_secs(3600);
+
+/// A township to found.
+#[derive(Clone, Debug)]
+pub struct InitRequest {
+    /// Its nine-digit code.
+    pub code: OrgCode,
+    /// Its name.
+    pub name: String,
+}
+
+/// A township was founded.
+#[derive(Clone, Debug, Serialize)]
+pub struct InitDone {
+    /// The id of its first node.
+    pub node: String,
+    /// Its code.
+    pub org: OrgCode,
+    /// Its name.
+    pub name: String,
+    /// Fingerprint of its CA key, which every token carries.
+    pub ca_pin: String,
+    /// The data folder.
+    pub data: PathBuf,
+}
+
+/// A node to enrol.
+#[derive(Clone, Debug)]
+pub struct JoinRequest {
+    /// The token's text.
+    pub token: String,
+    /// `host:port` of the township, instead of the one in the token.
+    pub township: Option<String>,
+}
+
+/// A node was enrolled.
+#[derive(Clone, Debug, Serialize)]
+pub struct JoinDone {
+    /// The id of the new node.
+    pub node: String,
+    /// The organisation that it acts for.
+    pub org: OrgCode,
+    /// The township.
+    pub township: OrgCode,
+    /// The data folder.
+    pub data: PathBuf,
+}
+
+/// How to run the demo.
+#[derive(Clone, Debug)]
+pub struct DemoOptions {
+    /// End when the report is there, instead of leaving the console up until Ctrl-C.
+    pub exit: bool,
+    /// Folder for the nodes' data.
+    pub folder: PathBuf,
+    /// Seed of the generated records.
+    pub seed: u64,
+    /// Language of the progress drawn on standard error.
+    pub lang: Lang,
+}
+
+/// The clock of the machine, before any durable time is known.
+fn clock() -> Arc<Clock> {
+    Arc::new(Clock::system(Millis(0)))
+}
+
+fn must_be_empty(data: &Path) -> Result<(), Refusal> {
+    if Membership::exists(data) {
+        return Err(Refusal::new(Code::NotAllowed, format_args!("{} holds a node already", data.display())));
+    }
+    Ok(())
+}
+
+/// Founds a township: CA, node key and certificate, directory, in an empty data folder.
+///
+/// # Errors
+/// [`Code::NotAllowed`] when the data folder holds a node already; [`Code::Disk`].
+pub fn init_township(config: &Config, request: &InitRequest) -> Result<InitDone, Refusal> {
+    let data = &config.data;
+    must_be_empty(data)?;
+    if request.code.level() != Level::Township {
+        return Err(Refusal::new(Code::BadOrgCode, &request.code));
+    }
+    let lock = DataLock::acquire(data)?;
+    let clock = clock();
+    let domain = TrustDomain::new(request.code.clone())?;
+    let identity = Identity::generate()?;
+    let root = Root::generate(domain, clock.now())?;
+    let issuer = root.new_issuer(clock.now())?;
+    root.save(data)?;
+    issuer.save(data)?;
+    identity.save(data)?;
+    let chain = issuer.issue(clock.now(), &request.code, &identity.public_key())?;
+    let credentials = Credentials { chain, bundle: vec![root.certificate().clone()] };
+    credentials.save(data)?;
+    save_pseudonym_key(data, &PseudonymKey::generate()?)?;
+    let membership = Membership {
+        org: request.code.clone(),
+        incarnation: 1,
+        frozen: false,
+        anchors: vec![hex(&identity.public_key())],
+        township: Vec::new(),
+        machine: machine_mark(),
+    };
+    let commands = vec![
+        Command::Org(Org { code: request.code.clone(), name: request.name.as_str().into(), version: 1 }),
+        Command::Node(NodeEntry {
+            node: identity.node(),
+            public_key: identity.public_key(),
+            org: request.code.clone(),
+            address: "".into(),
+        }),
+    ];
+    runtime()?.block_on(async {
+        let opened = open_engine(config, &identity, membership.clone(), &clock)?;
+        let answers = opened.handle.submit(commands, Mode::AllOrNothing).await?;
+        opened.handle.stop().await;
+        answers.into_iter().find_map(Result::err).map_or(Ok(()), Err)
+    })?;
+    drop(lock);
+    Ok(InitDone {
+        node: identity.node().to_string(),
+        org: request.code.clone(),
+        name: request.name.clone(),
+        ca_pin: issuer.pin()?.to_string(),
+        data: data.clone(),
+    })
+}
+
+/// Enrols this machine with a township's token.
+///
+/// # Errors
+/// [`Code::TokenRefused`], [`Code::PinMismatch`], [`Code::Network`], [`Code::NotAllowed`] when the data folder holds
+/// a node already, [`Code::Disk`].
+pub fn join(config: &Config, request: &JoinRequest) -> Result<JoinDone, Refusal> {
+    let data = &config.data;
+    must_be_empty(data)?;
+    let mut token: Token = request.token.trim().parse()?;
+    if let Some(address) = &request.township {
+        token.addresses = vec![address.parse()?];
+    }
+    let lock = DataLock::acquire(data)?;
+    // The key is kept when joining fails half way, so that the same node can present the token again.
+    let identity = match Identity::load(data) {
+        Ok(identity) => identity,
+        Err(_) => {
+            let identity = Identity::generate()?;
+            identity.save(data)?;
+            identity
+        }
+    };
+    let enrolled = runtime()?.block_on(net::join(&identity, &token, &clock()))?;
+    enrolled.credentials.save(data)?;
+    save_pseudonym_key(data, &enrolled.pseudonym_key)?;
+    let addresses = if enrolled.addresses.is_empty() { &token.addresses } else { &enrolled.addresses };
+    let membership = Membership {
+        org: enrolled.own.org.clone(),
+        incarnation: 1,
+        frozen: false,
+        anchors: enrolled.township_nodes.iter().map(|(_, key)| hex(key)).collect(),
+        township: addresses.iter().map(Address::to_string).collect(),
+        machine: machine_mark(),
+    };
+    membership.save(data)?;
+    drop(lock);
+    Ok(JoinDone {
+        node: identity.node().to_string(),
+        org: enrolled.own.org,
+        township: enrolled.own.domain.township().clone(),
+        data: data.clone(),
+    })
+}
+
+fn save_pseudonym_key(data: &Path, key: &PseudonymKey) -> Result<(), Refusal> {
+    write_atomic(&data.join(PSEUDONYM_FILE), key.as_bytes(), 0o600)
+}
+
+fn load_pseudonym_key(data: &Path) -> Result<PseudonymKey, Refusal> {
+    let corrupt = || Refusal::new(Code::Corrupt, PSEUDONYM_FILE);
+    let bytes = read_small(&data.join(PSEUDONYM_FILE), 32)?.ok_or_else(corrupt)?;
+    bytes.try_into().map(PseudonymKey::from_bytes).map_err(|_| corrupt())
+}
+
+/// The runtime of a node: two workers are enough for a village and fill the small machines that townships have.
+fn runtime() -> Result<tokio::runtime::Runtime, Refusal> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| Refusal::new(Code::Disk, error))
+}
+
+/// Opens the engine as this member, in a new life when the machine has changed.
+fn open_engine(
+    config: &Config,
+    identity: &Identity,
+    mut membership: Membership,
+    clock: &Arc<Clock>,
+) -> Result<Opened, Refusal> {
+    let machine = machine_mark();
+    if membership.machine != machine {
+        membership.incarnation += 1;
+        membership.frozen = true;
+        membership.machine = machine;
+    }
+    let member = Member {
+        key: identity.signing_key().clone(),
+        incarnation: membership.incarnation,
+        org: membership.org.clone(),
+        anchors: membership.anchor_keys()?,
+        frozen: membership.frozen,
+    };
+    let journal = JournalOptions {
+        file_bytes: u64::from(config.limits.journal_file_mib) << 20,
+        reserve_bytes: u64::from(config.limits.free_disk_mib) << 20,
+        ..JournalOptions::default()
+    };
+    let settings = Settings {
+        data: config.data.clone(),
+        member,
+        clock: Arc::clone(clock),
+        journal,
+        cache_bytes: u64::from(config.limits.cache_mib) << 20,
+    };
+    engine::open(settings, |incarnation, frozen| {
+        membership.incarnation = incarnation;
+        membership.frozen = frozen;
+        membership.save(&config.data)
+    })
+}
+
+/// Runs the node until it is told to stop.
+///
+/// # Errors
+/// [`Code::NotReady`] when the data folder holds no node; what made it stop otherwise.
+pub fn serve(config: Config) -> Result<(), Refusal> {
+    start_logging(&config)?;
+    runtime()?.block_on(serve_until(config, stop_signal()))
+}
+
+/// Log lines go to standard error, where a service manager picks them up.
+fn start_logging(config: &Config) -> Result<(), Refusal> {
+    use tracing_subscriber::EnvFilter;
+    let filter =
+        EnvFilter::try_new(&config.log).map_err(|error| Refusal::new(Code::BadConfig, format_args!("log: {error}")))?;
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let started = match config.log_format {
+        LogFormat::Text => lines.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).try_init(),
+        LogFormat::Json => lines.json().try_init(),
+    };
+    started.map_err(|error| Refusal::new(Code::BadConfig, error))
+}
+
+async fn stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = match signal(SignalKind::terminate()) {
+        Ok(terminate) => terminate,
+        Err(error) => return error!(%error, "no signals"),
+    };
+    tokio::select! {
+        _ = terminate.recv() => info!("told to stop"),
+        _ = tokio::signal::ctrl_c() => info!("interrupted"),
+    }
+}
+
+async fn serve_until(config: Config, stop: impl Future<Output = ()>) -> Result<(), Refusal> {
+    let data = config.data.clone();
+    let membership = Membership::load(&data)?;
+    let _lock = DataLock::acquire(&data)?;
+    let clock = clock();
+    let identity = Identity::load(&data)?;
+    let credentials = Credentials::load(&data)?;
+    let pseudonym_key = load_pseudonym_key(&data)?;
+    let township = membership.township_addresses()?;
+    let is_township = membership.org.level() == Level::Township;
+    let opened = open_engine(&config, &identity, membership.clone(), &clock)?;
+    let engine = opened.handle;
+    let tls = Tls::new(&identity, &credentials, Arc::clone(&clock))?;
+    let listen =
+        config.listen.unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], if is_township { TOWNSHIP_PORT } else { 0 })));
+    let registrar = match is_township {
+        true => Some(Arc::new(registrar(&config, &membership, &credentials, &pseudonym_key, listen, &clock)?)),
+        false => None,
+    };
+    let settings = NetSettings {
+        listen,
+        township: township.clone(),
+        dial: config.dial.iter().map(|text| text.parse()).collect::<Result<_, _>>()?,
+        max_peers: config.limits.peers as usize,
+        clock: Arc::clone(&clock),
+        registrar: registrar.clone(),
+    };
+    let net = Net::start(settings, tls, engine.clone())?;
+    let services = Services {
+        engine: engine.clone(),
+        net: net.clone(),
+        clock: Arc::clone(&clock),
+        registrar,
+        pseudonym_key,
+        started: clock.now(),
+        certificate_ends: credentials.validity()?.1,
+        config: config.clone(),
+    };
+    let address = server::start(services).await?;
+    info!(node = %identity.node(), org = %membership.org, quic = %net.address()?, api = %address, "ready");
+    if let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Ready]) {
+        info!(%error, "no service manager to tell");
+    }
+    let renewing = keep_renewed(config.clone(), identity, township, Arc::clone(&clock), net.clone());
+    let remembering = remember_thaw(data.clone(), engine.clone());
+    let end = tokio::select! {
+        () = stop => Ok(()),
+        refusal = engine.failed() => Err(refusal),
+        () = renewing => Ok(()),
+        () = remembering => Ok(()),
+    };
+    net.stop().await;
+    engine.stop().await;
+    end
+}
+
+fn registrar(
+    config: &Config,
+    membership: &Membership,
+    credentials: &Credentials,
+    pseudonym_key: &PseudonymKey,
+    listen: SocketAddr,
+    clock: &Arc<Clock>,
+) -> Result<Registrar, Refusal> {
+    let book_file = config.data.join(TOKENS_FILE);
+    let book = match read_small(&book_file, TOKENS_MAX_BYTES)? {
+        Some(bytes) => postcard::from_bytes(&bytes).map_err(|_| Refusal::new(Code::Corrupt, TOKENS_FILE))?,
+        None => TokenBook::default(),
+    };
+    let address = match &config.address {
+        Some(text) => text.parse()?,
+        None if listen.ip().is_unspecified() => SocketAddr::from(([127, 0, 0, 1], listen.port())).into(),
+        None => Address::from(listen),
+    };
+    Ok(Registrar {
+        issuer: Issuer::load(&config.data, TrustDomain::new(membership.org.clone())?)?,
+        credentials: credentials.clone(),
+        keys: membership.anchor_keys()?,
+        pseudonym_key: pseudonym_key.clone(),
+        addresses: vec![address],
+        book: Mutex::new(book),
+        book_file,
+        clock: Arc::clone(clock),
+    })
+}
+
+/// Renews the certificate in time; keeps trying, since a village may be offline for weeks.
+async fn keep_renewed(config: Config, identity: Identity, township: Vec<Address>, clock: Arc<Clock>, net: Net) {
+    loop {
+        if let Err(refusal) = renew_if_due(&config, &identity, &township, &clock, &net).await {
+            info!(%refusal, "certificate not renewed, will try again");
+        }
+        tokio::time::sleep(RENEWAL_CHECK).await;
+    }
+}
+
+async fn renew_if_due(
+    config: &Config,
+    identity: &Identity,
+    township: &[Address],
+    clock: &Arc<Clock>,
+    net: &Net,
+) -> Result<(), Refusal> {
+    let credentials = Credentials::load(&config.data)?;
+    if !credentials.is_renewal_due(clock.now())? {
+        return Ok(());
+    }
+    let renewed = if township.is_empty() {
+        let issuer = Issuer::load(&config.data, credentials.spiffe()?.domain)?;
+        let chain = issuer.issue(clock.now(), &credentials.spiffe()?.org, &identity.public_key())?;
+        Credentials { chain, bundle: credentials.bundle }
+    } else {
+        net::renew(identity, &credentials, township, clock).await?.credentials
+    };
+    renewed.save(&config.data)?;
+    net.renew(Tls::new(identity, &renewed, Arc::clone(clock))?)?;
+    info!("certificate renewed");
+    Ok(())
+}
+
+/// Stores that a restored node may spend again, once the replica says so.
+async fn remember_thaw(data: PathBuf, engine: Handle) {
+    let mut changes = engine.changes();
+    loop {
+        let stored = Membership::load(&data);
+        let frozen = engine.ask(|replica| replica.is_frozen()).await;
+        if let (Ok(mut membership), Ok(frozen)) = (stored, frozen)
+            && membership.frozen != frozen
+        {
+            membership.frozen = frozen;
+            if let Err(refusal) = membership.save(&data) {
+                error!(%refusal, "frozen state not stored");
+            }
+        }
+        let pause = tokio::time::sleep(std::time::Duration::from_secs(5));
+        tokio::select! {
+            changed = changes.changed() => if changed.is_err() { return std::future::pending().await },
+            () = pause => {}
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    }
+}

@@ -1,0 +1,212 @@
+//! The judge: takes the rows of a file one by one and says of each which command it is or all that is wrong with it.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use smol_str::{SmolStr, format_smolstr};
+use xiangyue_protocol::{Code, Command, Date, OrgCode, Refusal};
+
+use super::columns::{Column, Layout};
+use super::raw::RowBuf;
+use super::{Names, Parsed, ParsedRow, Problem, Raw, Sort, citizen, csv, rows, value};
+
+/// What rows are judged against.
+pub(super) struct Context<'a> {
+    /// The day of the import.
+    pub(super) today: Date,
+    /// Key of the pseudonyms.
+    pub(super) key: &'a [u8; 32],
+    villages: HashMap<String, OrgCode>,
+    merchants: HashMap<String, OrgCode>,
+}
+
+impl Context<'_> {
+    /// The village of this name or code.
+    pub(super) fn village(&self, text: &str) -> Result<OrgCode, Refusal> {
+        self.villages.get(text).cloned().ok_or_else(|| value::refuse(Code::UnknownVillage, text))
+    }
+
+    /// The merchant of this name or code.
+    pub(super) fn merchant(&self, text: &str) -> Result<OrgCode, Refusal> {
+        self.merchants.get(text).cloned().ok_or_else(|| value::refuse(Code::UnknownMerchant, text))
+    }
+}
+
+/// One file's judge.
+pub(super) struct Judge<'a> {
+    named: Option<Sort>,
+    layout: Option<Layout>,
+    context: Context<'a>,
+    rows: Vec<ParsedRow>,
+    /// Where each key was first seen.
+    seen: HashMap<SmolStr, usize>,
+}
+
+impl<'a> Judge<'a> {
+    pub(super) fn new(sort: Option<Sort>, names: &Names, today: Date, key: &'a [u8; 32]) -> Judge<'a> {
+        let context =
+            Context { today, key, villages: spellings(&names.villages), merchants: spellings(&names.merchants) };
+        Judge { named: sort, layout: None, context, rows: Vec::new(), seen: HashMap::new() }
+    }
+
+    /// Takes the next row: the first that is not blank is the header.
+    pub(super) fn row(&mut self, row: &RowBuf) -> Result<(), Refusal> {
+        if row.is_blank() {
+            return Ok(());
+        }
+        let Some(layout) = &self.layout else {
+            self.layout = Some(Layout::new(row.cells(), self.named)?);
+            return Ok(());
+        };
+        csv::too_many_rows(self.rows.len() + 1)?;
+        let mut fields = Fields { context: &self.context, layout, row, problems: Vec::new() };
+        fields.headless();
+        let command = rows::command(&mut fields);
+        let result = match command {
+            Some(command) if fields.problems.is_empty() => Ok(command),
+            _ => Err(fields.problems),
+        };
+        let result = result.and_then(|command| unlike_earlier(&mut self.seen, &self.rows, layout, command));
+        let raw = Raw::new(kept(layout, row));
+        self.rows.push(ParsedRow { row: row.number, raw, result });
+        Ok(())
+    }
+
+    /// The judged file.
+    ///
+    /// # Errors
+    /// [`Code::BadHeader`] when there was no header row.
+    pub(super) fn finish(self) -> Result<Parsed, Refusal> {
+        let layout = self.layout.ok_or_else(|| Refusal::new(Code::BadHeader, "empty file / 空文件"))?;
+        Ok(Parsed { sort: layout.sort, headers: layout.headers, rows: self.rows })
+    }
+}
+
+/// Refuses a command whose key an earlier row used for something else. The same row twice is the same command.
+fn unlike_earlier(
+    seen: &mut HashMap<SmolStr, usize>,
+    rows: &[ParsedRow],
+    layout: &Layout,
+    command: Command,
+) -> Result<Command, Vec<Problem>> {
+    let Some((column, key)) = key(&command) else { return Ok(command) };
+    let first = *seen.entry(key.clone()).or_insert(rows.len());
+    match rows.get(first) {
+        Some(earlier) if earlier.result.as_ref() != Ok(&command) => {
+            let detail = format!("{} = row {} / 第 {} 行", value::shown(&key), earlier.row, earlier.row);
+            let refusal = Refusal::new(Code::DuplicateInFile, detail);
+            Err(vec![Problem { column: layout.header(column), refusal }])
+        }
+        _ => Ok(command),
+    }
+}
+
+/// Every way in which files may name an organisation: its code, its name, and a village's name without 村.
+fn spellings(names: &std::collections::BTreeMap<String, OrgCode>) -> HashMap<String, OrgCode> {
+    let mut all = HashMap::new();
+    for (name, code) in names {
+        if let Some(short) = name.strip_suffix('村') {
+            all.insert(short.to_owned(), code.clone());
+        }
+        all.insert(code.as_str().to_owned(), code.clone());
+    }
+    // Whole names last: they win over another's short form.
+    all.extend(names.iter().map(|(name, code)| (value::half_width(name).into_owned(), code.clone())));
+    all
+}
+
+/// The cells to keep for the refused-rows file. Columns that may carry a citizen id lose anything of its shape;
+/// elsewhere only valid ids are hidden, so that a slip number of 18 digits survives.
+fn kept<'r>(layout: &'r Layout, row: &'r RowBuf) -> impl Iterator<Item = Cow<'r, str>> {
+    let cells = row.cells();
+    let count = cells.len().max(layout.headers.len());
+    (0..count).map(move |at| {
+        let cell = cells.get(at).map_or("", String::as_str);
+        match layout.column(at) {
+            Some(Column::RequestId) => Cow::Borrowed(cell),
+            Some(Column::Account | Column::Person | Column::Household) => citizen::mask_shapes(cell),
+            _ => citizen::mask_valid(cell),
+        }
+    })
+}
+
+/// What makes two rows of a file the same row, and the column to name when they differ.
+fn key(command: &Command) -> Option<(Column, SmolStr)> {
+    Some(match command {
+        Command::Award(award) => (Column::RequestId, award.request.clone().into()),
+        Command::Redeem(redemption) => (Column::RequestId, redemption.request.clone().into()),
+        Command::Account { account, .. } => (Column::Account, account.account.clone().into()),
+        Command::Rule(rule) => {
+            (Column::Rule, format_smolstr!("{}/{}/{}", rule.code, rule.cohort.as_str(), rule.effective_from))
+        }
+        Command::Item(item) => (Column::Rule, format_smolstr!("{}//{}", item.code, item.effective_from)),
+        Command::Roster(row) => (Column::Person, row.to_record().key),
+        _ => return None,
+    })
+}
+
+/// The fields of one row on their way to a command. Every problem is noted, not only the first.
+pub(super) struct Fields<'r> {
+    /// What they are judged against.
+    pub(super) context: &'r Context<'r>,
+    layout: &'r Layout,
+    row: &'r RowBuf,
+    problems: Vec<Problem>,
+}
+
+impl<'r> Fields<'r> {
+    /// What the row is.
+    pub(super) fn sort(&self) -> Sort {
+        self.layout.sort
+    }
+
+    /// Whether bare day numbers count from 1904.
+    pub(super) fn epoch_1904(&self) -> bool {
+        self.row.epoch_1904
+    }
+
+    /// The trimmed text of a column, empty when the file does not have it.
+    pub(super) fn text(&self, column: Column) -> &'r str {
+        let cell = self.layout.at(column).and_then(|at| self.row.cells().get(at));
+        cell.map_or("", |cell| value::trimmed(cell))
+    }
+
+    /// Notes a problem.
+    pub(super) fn note(&mut self, column: Column, refusal: Refusal) {
+        self.problems.push(Problem { column: self.layout.header(column), refusal });
+    }
+
+    /// A value that must be there; none, and a problem, when it is not or is bad.
+    pub(super) fn need<T>(&mut self, column: Column, parse: impl FnOnce(&'r str) -> Result<T, Refusal>) -> Option<T> {
+        if self.text(column).is_empty() {
+            self.note(column, Refusal::new(Code::MissingValue, column.en()));
+            return None;
+        }
+        self.may(column, parse).flatten()
+    }
+
+    /// A value that may be left out; none, and a problem, when it is bad.
+    pub(super) fn may<T>(
+        &mut self,
+        column: Column,
+        parse: impl FnOnce(&'r str) -> Result<T, Refusal>,
+    ) -> Option<Option<T>> {
+        let text = self.text(column);
+        if text.is_empty() {
+            return Some(None);
+        }
+        let parsed = if value::is_error(text) { Err(value::refuse(Code::BadValue, text)) } else { parse(text) };
+        parsed.map(Some).map_err(|refusal| self.note(column, refusal)).ok()
+    }
+
+    /// Notes cells that stand under no header: what they mean cannot be known.
+    fn headless(&mut self) {
+        for (at, cell) in self.row.cells().iter().enumerate() {
+            let header = self.layout.headers.get(at).map_or("", String::as_str);
+            if header.is_empty() && !value::trimmed(cell).is_empty() {
+                let refusal = value::refuse_with(Code::BadValue, cell, "no header / 没有表头");
+                self.problems.push(Problem { column: format!("#{}", at + 1), refusal });
+            }
+        }
+    }
+}

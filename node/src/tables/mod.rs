@@ -1,0 +1,140 @@
+//! Tables: the files that operators keep (CSV and XLSX), read into commands and written from them.
+//!
+//! The import of the command line, the API and the demo call [`read`] or [`read_bytes`], hand the commands to the
+//! replica and join both judgements in a [`Report`]. Everything that a row alone shows is judged here, and all that
+//! is wrong with a row is told at once; what needs the ledger (unknown account, points beyond the rule, balance) is
+//! not known here. Nothing here writes to a document, reads a clock or keeps a citizen's id.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use xiangyue_protocol::{Code, Command, Date, OrgCode, Refusal};
+
+mod citizen;
+mod columns;
+mod csv;
+mod guard;
+mod judge;
+mod raw;
+mod report;
+mod rows;
+mod value;
+mod write;
+mod xlsx;
+
+#[cfg(test)]
+mod tests;
+
+pub use columns::Sort;
+pub use raw::Raw;
+pub use report::{Report, RowProblem};
+pub use write::{Cell, cells, csv_bytes, write_csv, write_xlsx, xlsx_bytes};
+
+/// Limits of one file; beyond them it is refused whole with [`Code::FileTooLarge`].
+pub mod limits {
+    /// Bytes of the file itself.
+    pub const FILE_BYTES: u64 = 64 << 20;
+    /// Rows, the header included.
+    pub const ROWS: usize = 1_100_000;
+    /// Columns.
+    pub const COLUMNS: usize = 64;
+    /// Bytes that the parts of an XLSX may unpack to, all together.
+    pub const UNPACKED_BYTES: u64 = 512 << 20;
+    /// Texts that an XLSX may announce in its table of shared strings.
+    pub const SHARED_STRINGS: u64 = 8_000_000;
+}
+
+/// The names by which files call organisations, as the directory has them.
+#[derive(Clone, Debug, Default)]
+pub struct Names {
+    /// Villages by name.
+    pub villages: BTreeMap<String, OrgCode>,
+    /// Merchants by name.
+    pub merchants: BTreeMap<String, OrgCode>,
+}
+
+/// A file after reading.
+#[derive(Clone, Debug)]
+pub struct Parsed {
+    /// What its rows are.
+    pub sort: Sort,
+    /// The header row as the file has it.
+    pub headers: Vec<String>,
+    /// Its rows in order, empty ones left out.
+    pub rows: Vec<ParsedRow>,
+}
+
+impl Parsed {
+    /// The commands of the good rows, in the order of the file.
+    pub fn commands(&self) -> impl Iterator<Item = &Command> {
+        self.rows.iter().filter_map(|row| row.result.as_ref().ok())
+    }
+}
+
+/// One row after reading.
+#[derive(Clone, Debug)]
+pub struct ParsedRow {
+    /// Its number as a spreadsheet shows it, from 1; the header is usually 1.
+    pub row: u32,
+    /// Its cells as the file has them, citizen ids masked.
+    pub raw: Raw,
+    /// What it asks for, or everything that is wrong with it.
+    pub result: Result<Command, Vec<Problem>>,
+}
+
+/// One thing wrong with a row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The column's header as the file spells it; empty when it is about the whole row.
+    pub column: String,
+    /// What is wrong.
+    pub refusal: Refusal,
+}
+
+/// Reads a file. What the rows are is found from the header when `sort` does not say it.
+///
+/// `today` bounds dates of what has happened; `pseudonym_key` turns citizen ids into pseudonyms and must stay the
+/// same for a village, or one person becomes two.
+///
+/// # Errors
+/// [`Code::BadFile`], [`Code::FileTooLarge`] or [`Code::BadHeader`] when the file as a whole cannot be used. A bad
+/// row is not an error: it is in the result.
+pub fn read(
+    path: &Path,
+    sort: Option<Sort>,
+    names: &Names,
+    today: Date,
+    pseudonym_key: &[u8; 32],
+) -> Result<Parsed, Refusal> {
+    let unreadable = |error: std::io::Error| Refusal::new(Code::BadFile, format_args!("{}: {error}", path.display()));
+    let mut bytes = Vec::new();
+    File::open(path).and_then(|file| file.take(limits::FILE_BYTES + 1).read_to_end(&mut bytes)).map_err(unreadable)?;
+    read_bytes(&bytes, sort, names, today, pseudonym_key)
+}
+
+/// As [`read`], from the file's bytes; whether they are CSV or XLSX is seen from the bytes, not from a name.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_bytes(
+    bytes: &[u8],
+    sort: Option<Sort>,
+    names: &Names,
+    today: Date,
+    pseudonym_key: &[u8; 32],
+) -> Result<Parsed, Refusal> {
+    if bytes.len() as u64 > limits::FILE_BYTES {
+        return Err(Refusal::new(Code::FileTooLarge, format_args!("> {} MiB", limits::FILE_BYTES >> 20)));
+    }
+    let mut judge = judge::Judge::new(sort, names, today, pseudonym_key);
+    if bytes.starts_with(b"PK\x03\x04") {
+        xlsx::each_row(bytes, &mut |row| judge.row(row))?;
+    } else if bytes.starts_with(&[0xd0, 0xcf, 0x11, 0xe0]) {
+        return Err(Refusal::new(Code::BadFile, "old .xls, or protected by a password / 旧版 .xls 或有密码保护"));
+    } else {
+        csv::each_row(bytes, &mut |row| judge.row(row))?;
+    }
+    judge.finish()
+}

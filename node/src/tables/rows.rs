@@ -1,0 +1,255 @@
+//! Rows: what each sort's columns mean. One function per sort, from fields to a command.
+
+use std::borrow::Cow;
+use std::str::FromStr;
+
+use smol_str::SmolStr;
+use xiangyue_protocol::schema::roster::Sex;
+use xiangyue_protocol::schema::{
+    Account, AccountId, Award, Cohort, HolderKind, Item, Points, Redemption, RosterRow, Rule, ledger,
+};
+use xiangyue_protocol::{Code, Command, Date, Level, OrgCode, Refusal};
+
+use super::Sort;
+use super::columns::Column;
+use super::judge::{Context, Fields};
+use super::{citizen, value};
+
+/// The word in a rule file's segment column that makes its row a redemption item.
+pub(super) const ITEM_SEGMENT: [&str; 2] = ["redeem", "兑换"];
+
+/// Longest role, party or education, in bytes.
+const WORD_BYTES: usize = 64;
+
+/// The command that a row stands for; none when a problem was noted.
+pub(super) fn command(fields: &mut Fields<'_>) -> Option<Command> {
+    match fields.sort() {
+        Sort::Accounts => account(fields),
+        Sort::Entries => entry(fields),
+        Sort::Redemptions => redemption(fields),
+        Sort::Rules if ITEM_SEGMENT.contains(&&*value::half_width(fields.text(Column::Segment))) => item(fields),
+        Sort::Rules => rule(fields),
+        Sort::Roster => roster(fields),
+    }
+}
+
+fn account(fields: &mut Fields<'_>) -> Option<Command> {
+    let context = fields.context;
+    let account = fields.need(Column::Account, |text| account_id(text, context));
+    let holder = fields.need(Column::HolderKind, |text| choice(text, HolderKind::ALL, HolderKind::zh));
+    let cohort = fields.need(Column::Segment, |text| choice(text, Cohort::ALL, Cohort::zh));
+    let village = fields.need(Column::Village, |text| context.village(&value::half_width(text)));
+    let opened = past(fields, Column::Opened);
+    let (account, holder, cohort, opened) = (account?, holder?, cohort?, opened?);
+    Some(Command::Account { village: village?, account: Account { account, holder, cohort, opened } })
+}
+
+fn entry(fields: &mut Fields<'_>) -> Option<Command> {
+    let context = fields.context;
+    let request = fields.need(Column::RequestId, code);
+    let date = past(fields, Column::Date);
+    let account = fields.need(Column::Account, |text| account_id(text, context));
+    let rule = fields.need(Column::Rule, code);
+    let points = fields.need(Column::Points, entry_points);
+    let by = fields.may(Column::By, |text| words(text, ledger::BY_BYTES));
+    let memo = fields.may(Column::Memo, |text| words(text, ledger::MEMO_BYTES));
+    Some(Command::Award(Award {
+        request: request?,
+        account: account?,
+        rule: rule?,
+        points: points?,
+        repaid: Points::ZERO,
+        date: date?,
+        by: by?.unwrap_or_default(),
+        memo: memo?.unwrap_or_default(),
+    }))
+}
+
+fn redemption(fields: &mut Fields<'_>) -> Option<Command> {
+    let context = fields.context;
+    let request = fields.need(Column::RequestId, code);
+    let date = past(fields, Column::Date);
+    let account = fields.need(Column::Account, |text| account_id(text, context));
+    let item = fields.need(Column::Item, code);
+    let points = fields.need(Column::Points, entry_points);
+    let merchant = fields.may(Column::Merchant, |text| context.merchant(&value::half_width(text)));
+    Some(Command::Redeem(Redemption {
+        request: request?,
+        account: account?,
+        item: item?,
+        points: points?,
+        date: date?,
+        merchant: merchant?,
+        by: SmolStr::default(),
+    }))
+}
+
+fn rule(fields: &mut Fields<'_>) -> Option<Command> {
+    let code = fields.need(Column::Rule, code);
+    let cohort = fields.need(Column::Segment, |text| choice(text, Cohort::ALL, Cohort::zh));
+    let points = fields.need(Column::Points, entry_points);
+    let daily_cap = fields.may(Column::DailyCap, entry_points);
+    // A rule may be announced before the day from which it counts.
+    let effective_from = day(fields, Column::EffectiveFrom);
+    Some(Command::Rule(Rule {
+        code: code?,
+        cohort: cohort?,
+        points: points?,
+        daily_cap: daily_cap?,
+        effective_from: effective_from?,
+    }))
+}
+
+fn item(fields: &mut Fields<'_>) -> Option<Command> {
+    let code = fields.need(Column::Rule, code);
+    let price = fields.may(Column::Points, |text| match value::number(text) {
+        Some(0) => Ok(Points::ZERO),
+        _ => entry_points(text),
+    });
+    let capped = fields.may(Column::DailyCap, |text| -> Result<(), Refusal> {
+        Err(value::refuse_with(Code::BadValue, text, "items have no cap / 兑换项没有单日上限"))
+    });
+    let effective_from = day(fields, Column::EffectiveFrom);
+    capped?;
+    Some(Command::Item(Item { code: code?, price: price?.unwrap_or(Points::ZERO), effective_from: effective_from? }))
+}
+
+fn roster(fields: &mut Fields<'_>) -> Option<Command> {
+    let context = fields.context;
+    let person = fields.need(Column::Person, |text| person_code(text, context));
+    let household = fields.may(Column::Household, |text| person_code(text, context));
+    let grid = fields.may(Column::Grid, grid);
+    let role = fields.need(Column::Role, role);
+    let sex = fields.may(Column::Sex, sex);
+    let born = if fields.text(Column::Born).is_empty() { Some(None) } else { past(fields, Column::Born).map(Some) };
+    let party = fields.may(Column::Party, |text| words(text, WORD_BYTES));
+    let education = fields.may(Column::Education, |text| words(text, WORD_BYTES));
+    let from = past(fields, Column::From);
+    // A term may be known to end on a day to come.
+    let to = if fields.text(Column::To).is_empty() { Some(None) } else { day(fields, Column::To).map(Some) };
+    if let (Some(from), Some(Some(to))) = (from, to)
+        && to < from
+    {
+        fields.note(Column::To, Refusal::new(Code::BadDate, format_args!("{to} < {from}")));
+    }
+    Some(Command::Roster(RosterRow {
+        person: person?,
+        household: household?.unwrap_or_default(),
+        grid: grid?.unwrap_or_default(),
+        role: role?,
+        sex: sex?.unwrap_or(Sex::Unknown),
+        born: born?,
+        party: party?.unwrap_or_default(),
+        education: education?.unwrap_or_default(),
+        from: from?,
+        to: to?,
+    }))
+}
+
+/// A date that must be there.
+fn day(fields: &mut Fields<'_>, column: Column) -> Option<Date> {
+    let epoch_1904 = fields.epoch_1904();
+    fields.need(column, |text| value::date(text, epoch_1904))
+}
+
+/// A date that must be there and not lie after the day of the import.
+fn past(fields: &mut Fields<'_>, column: Column) -> Option<Date> {
+    let today = fields.context.today;
+    let date = day(fields, column)?;
+    if date > today {
+        fields.note(column, Refusal::new(Code::FutureDate, format_args!("{date} > {today}")));
+        return None;
+    }
+    Some(date)
+}
+
+/// A code in half-width characters.
+fn code<T: FromStr<Err = Refusal>>(text: &str) -> Result<T, Refusal> {
+    let folded = value::half_width(text);
+    if value::is_mangled(&folded) {
+        return Err(mangled(text));
+    }
+    // The type's own refusal may echo more of the cell than may be shown.
+    folded.parse().map_err(|refusal: Refusal| value::refuse(refusal.code(), text))
+}
+
+fn mangled(text: &str) -> Refusal {
+    value::refuse_with(Code::BadNumber, text, "format the column as text / 请把该列设为文本格式")
+}
+
+/// An account number, or the pseudonym of the citizen id that stands in its place.
+fn account_id(text: &str, context: &Context<'_>) -> Result<AccountId, Refusal> {
+    let folded = value::half_width(text);
+    if citizen::looks_like(&folded) {
+        return citizen::pseudonym(&folded, context.key)?.parse();
+    }
+    code(text)
+}
+
+/// The code of a person or household, or a pseudonym.
+fn person_code(text: &str, context: &Context<'_>) -> Result<SmolStr, Refusal> {
+    // The same shape as an account number: what is pseudonymous there is pseudonymous here.
+    account_id(text, context).map(SmolStr::from)
+}
+
+fn entry_points(text: &str) -> Result<Points, Refusal> {
+    value::number(text)
+        .map(Points)
+        .filter(|points| points.is_entry())
+        .ok_or_else(|| value::refuse(Code::BadNumber, text))
+}
+
+/// One of the listed values, in either language and any case.
+fn choice<T: FromStr + Copy>(text: &str, all: &[T], zh: impl Fn(T) -> &'static str) -> Result<T, Refusal> {
+    let folded = value::half_width(text).to_ascii_lowercase();
+    folded.parse().map_err(|_| {
+        let allowed: Vec<_> = all.iter().map(|value| zh(*value)).collect();
+        value::refuse_with(Code::BadValue, text, allowed.join(" / "))
+    })
+}
+
+fn sex(text: &str) -> Result<Sex, Refusal> {
+    match &*value::half_width(text).to_ascii_lowercase() {
+        "male" | "m" => Ok(Sex::Male),
+        "female" | "f" => Ok(Sex::Female),
+        _ => choice(text, Sex::ALL, Sex::zh),
+    }
+}
+
+fn grid(text: &str) -> Result<SmolStr, Refusal> {
+    let folded = value::half_width(text);
+    if value::is_mangled(&folded) {
+        return Err(mangled(text));
+    }
+    match folded.parse::<OrgCode>() {
+        Ok(code) if code.level() == Level::Grid => Ok(code.as_str().into()),
+        _ => Err(value::refuse(Code::BadOrgCode, text)),
+    }
+}
+
+fn role(text: &str) -> Result<SmolStr, Refusal> {
+    // A role is part of its record's key, in which `/` separates.
+    if text.contains('/') {
+        return Err(value::refuse(Code::BadValue, text));
+    }
+    words(text, WORD_BYTES)
+}
+
+/// Free text: on one line, without control characters, valid citizen ids masked.
+fn words(text: &str, most: usize) -> Result<SmolStr, Refusal> {
+    if text.len() > most {
+        return Err(too_long(text, most));
+    }
+    let masked = citizen::mask_valid(text);
+    if !masked.chars().any(char::is_control) {
+        return Ok(SmolStr::new(masked));
+    }
+    // A line break typed in a cell is harmless; anything else that cannot be seen is not.
+    let line: Cow<'_, str> = masked.replace("\r\n", " ").replace(['\n', '\r', '\t'], " ").into();
+    if line.chars().any(char::is_control) { Err(value::refuse(Code::BadValue, text)) } else { Ok(SmolStr::new(line)) }
+}
+
+/// Says how long it is instead of what it is: free text may hold a name.
+fn too_long(text: &str, most: usize) -> Refusal {
+    Refusal::new(Code::TooLong, format_args!("{} > {most} bytes", text.len()))
+}

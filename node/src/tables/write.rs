@@ -1,0 +1,260 @@
+//! Writers: exports, the refused rows of an import, the demo's files. What they write, [`super::read`] reads back.
+
+use std::borrow::Cow;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+
+use rust_xlsxwriter::{DocProperties, ExcelDateTime, Format, Workbook, XlsxError};
+use smol_str::SmolStr;
+use xiangyue_protocol::schema::{Account, Award, Item, Points, Redemption, RosterRow, Rule};
+use xiangyue_protocol::{Code, Command, Date, OrgCode, Refusal};
+
+use super::rows::ITEM_SEGMENT;
+
+/// Whether a spreadsheet would take this text for a formula. One that is guarded already counts too, so that taking
+/// one apostrophe away always gives the text back.
+pub(super) fn is_formula(text: &str) -> bool {
+    text.trim_start_matches('\'').starts_with(['=', '+', '-', '@', '\t', '\r'])
+}
+
+/// A cell to write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cell {
+    /// Text, also for codes that look like numbers.
+    Text(SmolStr),
+    /// A number to calculate with.
+    Number(i64),
+    /// A date.
+    Date(Date),
+    /// Nothing.
+    Empty,
+}
+
+impl Cell {
+    /// A text cell.
+    pub fn text(text: impl AsRef<str>) -> Cell {
+        Cell::Text(SmolStr::new(text))
+    }
+
+    fn points(points: Points) -> Cell {
+        Cell::Number(points.0)
+    }
+
+    fn date(date: Option<Date>) -> Cell {
+        date.map_or(Cell::Empty, Cell::Date)
+    }
+}
+
+/// A command as a row under [`super::Sort::headers_en`] or `headers_zh`; none for commands that no file carries.
+pub fn cells(command: &Command) -> Option<Vec<Cell>> {
+    Some(match command {
+        Command::Account { village, account } => account_cells(village, account),
+        Command::Award(award) => award_cells(award),
+        Command::Redeem(redemption) => redemption_cells(redemption),
+        Command::Rule(rule) => rule_cells(rule),
+        Command::Item(item) => item_cells(item),
+        Command::Roster(row) => roster_cells(row),
+        _ => return None,
+    })
+}
+
+fn account_cells(village: &OrgCode, account: &Account) -> Vec<Cell> {
+    vec![
+        Cell::text(account.account.as_str()),
+        Cell::text(account.holder.as_str()),
+        Cell::text(account.cohort.as_str()),
+        Cell::text(village.as_str()),
+        Cell::Date(account.opened),
+    ]
+}
+
+fn award_cells(award: &Award) -> Vec<Cell> {
+    vec![
+        Cell::text(award.request.as_str()),
+        Cell::Date(award.date),
+        Cell::text(award.account.as_str()),
+        Cell::text(award.rule.as_str()),
+        Cell::points(award.points),
+        Cell::Text(award.by.clone()),
+        Cell::Text(award.memo.clone()),
+    ]
+}
+
+fn redemption_cells(redemption: &Redemption) -> Vec<Cell> {
+    vec![
+        Cell::text(redemption.request.as_str()),
+        Cell::Date(redemption.date),
+        Cell::text(redemption.account.as_str()),
+        Cell::text(redemption.item.as_str()),
+        Cell::points(redemption.points),
+        redemption.merchant.as_ref().map_or(Cell::Empty, |merchant| Cell::text(merchant.as_str())),
+    ]
+}
+
+fn rule_cells(rule: &Rule) -> Vec<Cell> {
+    vec![
+        Cell::text(rule.code.as_str()),
+        Cell::text(rule.cohort.as_str()),
+        Cell::points(rule.points),
+        rule.daily_cap.map_or(Cell::Empty, Cell::points),
+        Cell::Date(rule.effective_from),
+    ]
+}
+
+fn item_cells(item: &Item) -> Vec<Cell> {
+    vec![
+        Cell::text(item.code.as_str()),
+        Cell::text(ITEM_SEGMENT[0]),
+        Cell::points(item.price),
+        Cell::Empty,
+        Cell::Date(item.effective_from),
+    ]
+}
+
+fn roster_cells(row: &RosterRow) -> Vec<Cell> {
+    vec![
+        Cell::Text(row.person.clone()),
+        Cell::Text(row.household.clone()),
+        Cell::Text(row.grid.clone()),
+        Cell::Text(row.role.clone()),
+        Cell::text(row.sex.as_str()),
+        Cell::date(row.born),
+        Cell::Text(row.party.clone()),
+        Cell::Text(row.education.clone()),
+        Cell::Date(row.from),
+        Cell::date(row.to),
+    ]
+}
+
+/// Writes CSV: UTF-8 with a byte order mark, which spreadsheets need to see Chinese, and no cell a formula.
+///
+/// # Errors
+/// [`Code::Disk`] or [`Code::DiskFull`].
+pub fn write_csv<R: AsRef<[Cell]>>(
+    path: &Path,
+    headers: &[&str],
+    rows: impl IntoIterator<Item = R>,
+) -> Result<(), Refusal> {
+    let mut file = BufWriter::new(File::create(path).map_err(|error| disk(path, &error))?);
+    csv_to(&mut file, headers, rows).and_then(|()| file.flush()).map_err(|error| disk(path, &error))
+}
+
+/// As [`write_csv`], into memory.
+pub fn csv_bytes<R: AsRef<[Cell]>>(headers: &[&str], rows: impl IntoIterator<Item = R>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    // Writing to memory does not fail.
+    let _ = csv_to(&mut bytes, headers, rows);
+    bytes
+}
+
+fn csv_to<R: AsRef<[Cell]>>(
+    out: &mut impl Write,
+    headers: &[&str],
+    rows: impl IntoIterator<Item = R>,
+) -> io::Result<()> {
+    out.write_all("\u{feff}".as_bytes())?;
+    let header: Vec<Cell> = headers.iter().map(Cell::text).collect();
+    csv_row(out, &header)?;
+    rows.into_iter().try_for_each(|row| csv_row(out, row.as_ref()))
+}
+
+fn csv_row(out: &mut impl Write, cells: &[Cell]) -> io::Result<()> {
+    for (at, cell) in cells.iter().enumerate() {
+        if at > 0 {
+            out.write_all(b",")?;
+        }
+        match cell {
+            Cell::Text(text) => out.write_all(quoted(text).as_bytes())?,
+            Cell::Number(number) => write!(out, "{number}")?,
+            Cell::Date(date) => write!(out, "{date}")?,
+            Cell::Empty => {}
+        }
+    }
+    out.write_all(b"\r\n")
+}
+
+/// The text as a CSV field that no spreadsheet takes for a formula.
+fn quoted(text: &str) -> Cow<'_, str> {
+    let guard = if is_formula(text) { "'" } else { "" };
+    if text.contains(['"', ',', ';', '\t', '\n', '\r', '，']) {
+        return Cow::Owned(format!("\"{guard}{}\"", text.replace('"', "\"\"")));
+    }
+    if guard.is_empty() { Cow::Borrowed(text) } else { Cow::Owned(format!("{guard}{text}")) }
+}
+
+/// Writes a workbook of one sheet: texts as texts, so that no leading zero or long code is lost, dates as dates.
+/// The same cells give the same bytes. The sheet is built in memory: no copy of it lies in a temporary folder.
+///
+/// # Errors
+/// [`Code::Disk`], [`Code::DiskFull`], or [`Code::FileTooLarge`] beyond what a sheet holds.
+pub fn write_xlsx<R: AsRef<[Cell]>>(
+    path: &Path,
+    sheet: &str,
+    headers: &[&str],
+    rows: impl IntoIterator<Item = R>,
+) -> Result<(), Refusal> {
+    std::fs::write(path, xlsx_bytes(sheet, headers, rows)?).map_err(|error| disk(path, &error))
+}
+
+/// As [`write_xlsx`], into memory.
+///
+/// # Errors
+/// [`Code::FileTooLarge`] beyond what a sheet holds.
+pub fn xlsx_bytes<R: AsRef<[Cell]>>(
+    sheet: &str,
+    headers: &[&str],
+    rows: impl IntoIterator<Item = R>,
+) -> Result<Vec<u8>, Refusal> {
+    workbook(sheet, headers, rows).map_err(|error| Refusal::new(Code::FileTooLarge, error))
+}
+
+fn workbook<R: AsRef<[Cell]>>(
+    name: &str,
+    headers: &[&str],
+    rows: impl IntoIterator<Item = R>,
+) -> Result<Vec<u8>, XlsxError> {
+    let mut book = Workbook::new();
+    let no_moment = ExcelDateTime::from_ymd(2000, 1, 1)?;
+    book.set_properties(&DocProperties::new().set_creation_datetime(&no_moment));
+    let date_format = Format::new().set_num_format("yyyy-mm-dd");
+    let text_format = Format::new().set_num_format("@");
+    let sheet = book.add_worksheet();
+    sheet.set_name(name)?.set_freeze_panes(1, 0)?;
+    for (column, header) in (0u16..).zip(headers) {
+        sheet.write_string(0, column, *header)?.set_column_width(column, 16)?;
+    }
+    for (line, row) in (1u32..).zip(rows) {
+        for (column, cell) in (0u16..).zip(row.as_ref()) {
+            match cell {
+                // The format keeps what is typed over the text later a text.
+                Cell::Text(text) if !text.is_empty() => {
+                    sheet.write_string_with_format(line, column, text.as_str(), &text_format)?;
+                }
+                Cell::Number(number) => {
+                    sheet.write_number(line, column, number_of(*number))?;
+                }
+                Cell::Date(date) => {
+                    sheet.write_datetime_with_format(line, column, moment(*date)?, &date_format)?;
+                }
+                Cell::Text(_) | Cell::Empty => {}
+            }
+        }
+    }
+    book.save_to_buffer()
+}
+
+/// A spreadsheet's numbers have 53 bits; sums of points stay far below.
+#[allow(clippy::cast_precision_loss)]
+fn number_of(number: i64) -> f64 {
+    number as f64
+}
+
+fn moment(date: Date) -> Result<ExcelDateTime, XlsxError> {
+    ExcelDateTime::from_ymd(date.year().unsigned_abs(), date.month().unsigned_abs(), date.day().unsigned_abs())
+}
+
+fn disk(path: &Path, error: &io::Error) -> Refusal {
+    let code = if error.kind() == io::ErrorKind::StorageFull { Code::DiskFull } else { Code::Disk };
+    Refusal::new(code, format_args!("{}: {error}", path.display()))
+}

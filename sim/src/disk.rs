@@ -1,0 +1,123 @@
+//! A node's journal as a power cut sees it: what was synced stays, what was not is lost, kept or torn.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use xiangyue_protocol::segment::{Header, Segment};
+use xiangyue_protocol::{Actor, DocId};
+
+use crate::rng::Rng;
+use crate::scheduler::{MILLI, Micros};
+
+/// How a disk behaves.
+#[derive(Debug, Clone)]
+pub struct DiskParams {
+    /// Shortest and longest time of one sync, in microseconds.
+    pub sync: (Micros, Micros),
+    /// How often of a thousand a sync takes ten times the longest: a board's card doing its housekeeping.
+    pub slow_permille: u64,
+}
+
+impl Default for DiskParams {
+    fn default() -> Self {
+        DiskParams { sync: (MILLI, 30 * MILLI), slow_permille: 20 }
+    }
+}
+
+impl DiskParams {
+    /// The time that the next sync takes.
+    pub fn sync_time(&self, rng: &mut Rng) -> Micros {
+        let time = rng.between(self.sync.0, self.sync.1);
+        if rng.chance(self.slow_permille) { self.sync.1 * 10 } else { time }
+    }
+}
+
+/// What a crash did to appends that were not synced.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Damage {
+    /// Appends of which nothing is left.
+    pub lost: u64,
+    /// Appends cut in the middle, which recovery cuts back.
+    pub torn: u64,
+    /// Appends that had reached the disk all the same.
+    pub kept: u64,
+}
+
+/// The journal.
+#[derive(Debug, Default, Clone)]
+pub struct Disk {
+    rows: Vec<(Header, Arc<[u8]>)>,
+    synced: usize,
+    index: BTreeMap<(DocId, Actor), Vec<usize>>,
+}
+
+impl Disk {
+    /// Appends without syncing.
+    pub fn append(&mut self, segment: &Segment) {
+        let key = (segment.header.doc.clone(), segment.header.actor);
+        self.index.entry(key).or_default().push(self.rows.len());
+        self.rows.push((segment.header.clone(), Arc::clone(&segment.bytes)));
+    }
+
+    /// Rows appended, synced or not.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether nothing was ever appended.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// Rows that a power cut may take.
+    pub fn unsynced(&self) -> usize {
+        self.rows.len() - self.synced
+    }
+
+    /// A sync that had begun with `upto` rows is done.
+    pub fn synced(&mut self, upto: usize) {
+        self.synced = self.synced.max(upto.min(self.rows.len()));
+    }
+
+    /// All rows, oldest first.
+    pub fn rows(&self) -> impl Iterator<Item = &(Header, Arc<[u8]>)> {
+        self.rows.iter()
+    }
+
+    /// Rows that are safe from a power cut.
+    pub fn safe_rows(&self) -> impl Iterator<Item = &(Header, Arc<[u8]>)> {
+        self.rows[..self.synced].iter()
+    }
+
+    /// The stored segments of this actor and document that end after `after`, up to and with `upto`.
+    pub fn stored(&self, doc: &DocId, actor: Actor, after: u64, upto: u64) -> Vec<Arc<[u8]>> {
+        let rows = self.index.get(&(doc.clone(), actor)).into_iter().flatten().map(|at| &self.rows[*at]);
+        rows.filter(|(header, _)| header.last > after && header.first <= upto)
+            .map(|(_, bytes)| Arc::clone(bytes))
+            .collect()
+    }
+
+    /// The power goes: of what was not synced a prefix may be there whole, and one more row in part.
+    pub fn crash(&mut self, rng: &mut Rng) -> Damage {
+        let unsynced = self.unsynced() as u64;
+        let kept = if rng.chance(400) { rng.between(0, unsynced) } else { 0 };
+        let torn = u64::from(kept < unsynced && rng.chance(500));
+        self.cut(self.synced + usize::try_from(kept).unwrap_or(0));
+        Damage { lost: unsynced - kept - torn, torn, kept }
+    }
+
+    /// Recovery: whatever is found is synced before anybody hears of it. Without this, a second power cut could
+    /// take a row that has been sent meanwhile, and its number would be written twice.
+    pub fn recover(&mut self) {
+        self.synced = self.rows.len();
+    }
+
+    /// Cuts the journal back to its first rows, as an old backup or a lying disk does.
+    pub fn cut(&mut self, rows: usize) {
+        self.rows.truncate(rows);
+        self.synced = self.synced.min(rows);
+        for at in self.index.values_mut() {
+            at.retain(|at| *at < rows);
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! What a run has counted: costs, delays, and whether the interesting things happened at all.
+//!
+//! A green run means little if its partition cut nothing and its crash hit nothing. "Sometimes" counts say so.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use xiangyue_protocol::segment::Header;
+use xiangyue_protocol::{Actor, DocId};
+
+use crate::scheduler::{MILLI, Micros};
+
+macro_rules! sometimes {
+    ($($(#[$doc:meta])* $name:ident $text:literal;)*) => {
+        /// Something that a good set of runs has met at least once.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Sometimes { $($(#[$doc])* $name,)* }
+
+        impl Sometimes {
+            /// All of them.
+            pub const ALL: &[Sometimes] = &[$(Sometimes::$name,)*];
+            /// For tables and summaries.
+            pub fn text(self) -> &'static str { match self { $(Sometimes::$name => $text,)* } }
+        }
+    };
+}
+
+sometimes! {
+    /// A redemption was acknowledged while the network was cut.
+    RedeemedInPartition "a partition overlapped a redemption";
+    /// One account was redeemed on both sides of a cut.
+    RedeemedOnBothSides "one account was redeemed on both sides of a partition";
+    /// A redemption was refused because the rights lay elsewhere.
+    RefusedForRights "a redemption was refused for lack of rights";
+    /// A reversal left a debt.
+    ReversalLeftDebt "a reversal left a debt";
+    /// A request that had been acknowledged was made again.
+    RetriedAcknowledged "a request that was acknowledged was retried";
+    /// A request whose answer was lost in a crash was made again.
+    RetriedAfterCrash "a request without an answer was retried after a crash";
+    /// An entry that had survived a crash unacknowledged was recognised.
+    SurvivorRecognised "a retry met its own entry that had survived a crash unacknowledged";
+    /// A crash met appends that were not synced.
+    CrashHitUnsynced "a crash hit an append that was not synced";
+    /// A crash tore an append.
+    CrashToreAppend "a crash tore an append";
+    /// An append survived a crash although it was not synced.
+    UnsyncedSurvived "an append that was not synced survived a crash";
+    /// A crash met commands that were staged and not flushed.
+    CrashHitStaged "a crash hit commands that were staged and not flushed";
+    /// A break lost frames in flight.
+    LostInFlight "a break lost frames in flight";
+    /// A frame was sent into a connection that had broken unnoticed.
+    SentIntoTheVoid "a frame was sent into a connection that had broken unnoticed";
+    /// A break met two nodes that had not finished comparing.
+    BrokeWhileComparing "a connection broke before both sides had compared";
+    /// Something was written between a node's hello and its peer's.
+    WrittenBetweenHellos "a segment was appended between a node's hello and its peer's";
+    /// A segment arrived that was there already.
+    Redundant "a segment arrived that was there already";
+    /// A segment arrived whose predecessors were missing.
+    Gap "a segment arrived before its predecessors";
+    /// A segment arrived before the directory named its author.
+    UnknownAuthor "a segment arrived before its author was known";
+    /// A node came back from a backup.
+    Restored "a node was restored from a backup";
+    /// A restore waited until the township had what others held of the node.
+    RestoreWaited "a restore waited for the township to hear what others held of the node";
+    /// A restored node refused to spend.
+    RefusedFrozen "a restored node refused to spend";
+    /// A restored node was let go again.
+    Thawed "a restored node was let spend again";
+}
+
+/// Delays and costs of one run.
+#[derive(Debug, Default, Clone)]
+pub struct Stats {
+    /// How often each thing happened.
+    pub sometimes: BTreeMap<Sometimes, u64>,
+    /// Entries acknowledged to clerks.
+    pub acknowledged: u64,
+    /// Frames sent.
+    pub frames: u64,
+    /// Frames that carried a segment.
+    pub segments_sent: u64,
+    /// Bytes sent.
+    pub bytes: u64,
+    /// Segments written by their authors.
+    pub segments: u64,
+    /// Changes in these.
+    pub changes: u64,
+    /// Segments accepted from peers.
+    pub received: u64,
+    /// Segments received that were there already.
+    pub redundant: u64,
+    /// Virtual milliseconds from writing a segment until its last reader had it.
+    pub convergence: Vec<u64>,
+    spreading: BTreeMap<(DocId, Actor, u64), (Micros, BTreeSet<usize>)>,
+}
+
+impl Stats {
+    /// Counts one occurrence.
+    pub fn met(&mut self, what: Sometimes) {
+        *self.sometimes.entry(what).or_insert(0) += 1;
+    }
+
+    /// Counts occurrences.
+    pub fn met_times(&mut self, what: Sometimes, times: u64) {
+        *self.sometimes.entry(what).or_insert(0) += times;
+    }
+
+    /// How often something happened.
+    pub fn count(&self, what: Sometimes) -> u64 {
+        self.sometimes.get(&what).copied().unwrap_or(0)
+    }
+
+    /// A node has put a segment into its journal: its author's first, then `readers` others over time.
+    pub fn appended(&mut self, now: Micros, node: usize, is_author: bool, header: &Header, readers: usize) {
+        let key = (header.doc.clone(), header.actor, header.last);
+        if is_author && !self.spreading.contains_key(&key) {
+            self.segments += 1;
+            self.changes += header.last - header.first + 1;
+            self.spreading.insert(key, (now, BTreeSet::from([node])));
+            return;
+        }
+        let Some((written, holders)) = self.spreading.get_mut(&key) else { return };
+        if holders.insert(node) && holders.len() == readers {
+            self.convergence.push((now - *written) / MILLI);
+        }
+    }
+
+    /// Adds another run's counts, for a table over seeds.
+    pub fn add(&mut self, other: &Stats) {
+        for (what, times) in &other.sometimes {
+            self.met_times(*what, *times);
+        }
+        self.acknowledged += other.acknowledged;
+        self.frames += other.frames;
+        self.segments_sent += other.segments_sent;
+        self.bytes += other.bytes;
+        self.segments += other.segments;
+        self.changes += other.changes;
+        self.received += other.received;
+        self.redundant += other.redundant;
+        self.convergence.extend(&other.convergence);
+    }
+
+    /// Segments that arrived although they were there, of all that arrived; in thousandths.
+    pub fn redundant_permille(&self) -> u64 {
+        self.redundant * 1000 / (self.received + self.redundant).max(1)
+    }
+}
+
+/// The value below which `percent` of a hundred lie (nearest rank); 0 of none.
+pub fn percentile(values: &[u64], percent: usize) -> u64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_unstable();
+    let rank = (sorted.len() * percent).div_ceil(100).max(1);
+    sorted.get(rank - 1).copied().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_nearest_ranks() {
+        let values: Vec<u64> = (1..=100).rev().collect();
+        assert_eq!([50, 90, 99, 100].map(|p| percentile(&values, p)), [50, 90, 99, 100]);
+        assert_eq!(percentile(&[7], 50), 7);
+        assert_eq!(percentile(&[], 99), 0);
+    }
+}

@@ -1,0 +1,217 @@
+//! The clerks: what people ask of each node, and how they behave when no answer comes.
+//!
+//! A clerk repeats a request under its old number until it is answered, and sometimes repeats one that was. Each
+//! has randomness of its own. A clerk sees no more than a person does: answers, and the accounts that exist.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use xiangyue_protocol::replica::Ticket;
+use xiangyue_protocol::schema::{AccountId, Award, Points, Redemption, RequestId};
+use xiangyue_protocol::{Command, Date, GrantRequest, Level, OrgCode, ReverseRequest};
+
+use crate::rng::Rng;
+use crate::scheduler::{MILLI, Micros, SECOND};
+
+/// How busy the clerks are, and with what; shares are in thousandths.
+#[derive(Debug, Clone)]
+pub struct WorkloadParams {
+    /// Shortest and longest time between two requests at one node.
+    pub every: (Micros, Micros),
+    /// Longest time for which commands wait to be written together.
+    pub gather: Micros,
+    /// Requests that were answered and are made again all the same.
+    pub retry_permille: u64,
+    /// Redemptions, of what a village does.
+    pub redeem_permille: u64,
+    /// Reversals.
+    pub reverse_permille: u64,
+    /// Grants to a merchant.
+    pub grant_permille: u64,
+    /// How often the township's clerk enters something in a village's ledger instead of doing nothing.
+    pub township_permille: u64,
+    /// Months that entries are dated in, counted back from the current one.
+    pub months: u64,
+}
+
+impl Default for WorkloadParams {
+    fn default() -> Self {
+        WorkloadParams {
+            every: (200 * MILLI, 2 * SECOND),
+            gather: 40 * MILLI,
+            retry_permille: 60,
+            redeem_permille: 300,
+            reverse_permille: 80,
+            grant_permille: 170,
+            township_permille: 300,
+            months: 2,
+        }
+    }
+}
+
+/// Something that a clerk wants done, until it is answered.
+#[derive(Debug, Clone)]
+pub struct Wish {
+    /// The commands, asked for together.
+    pub commands: Vec<Command>,
+    /// Times that it has been asked for.
+    pub tries: u32,
+    /// Whether a crash took the answer to an earlier try.
+    pub answer_lost: bool,
+}
+
+impl Wish {
+    /// A fresh wish.
+    pub fn new(commands: Vec<Command>) -> Wish {
+        Wish { commands, tries: 0, answer_lost: false }
+    }
+}
+
+/// The clerk of one node.
+#[derive(Debug)]
+pub struct Clerk {
+    org: OrgCode,
+    name: String,
+    rng: Rng,
+    numbered: u64,
+    merchants: Vec<OrgCode>,
+    accounts: Vec<AccountId>,
+    /// Wishes to be asked for, again or for the first time.
+    pub pending: VecDeque<Wish>,
+    /// Wishes that the node has taken and not yet acknowledged.
+    pub waiting: BTreeMap<Ticket, Wish>,
+    /// Wishes that were acknowledged.
+    pub done: Vec<Wish>,
+}
+
+impl Clerk {
+    /// The clerk of `name`, of `org`, who knows these accounts and merchants.
+    pub fn new(seed: u64, name: &str, org: &OrgCode, accounts: Vec<AccountId>, merchants: Vec<OrgCode>) -> Clerk {
+        Clerk {
+            org: org.clone(),
+            name: name.to_owned(),
+            rng: Rng::new(seed, name, "clerk"),
+            numbered: 0,
+            merchants,
+            accounts,
+            pending: VecDeque::new(),
+            waiting: BTreeMap::new(),
+            done: Vec::new(),
+        }
+    }
+
+    /// When this clerk comes again.
+    pub fn pause(&mut self, params: &WorkloadParams) -> Micros {
+        self.rng.between(params.every.0, params.every.1)
+    }
+
+    /// How long this clerk's commands wait to be written together with others.
+    pub fn gather(&mut self, params: &WorkloadParams) -> Micros {
+        self.rng.between(0, params.gather)
+    }
+
+    /// What to ask for next: something unanswered, something answered once more, or something new.
+    pub fn next(&mut self, params: &WorkloadParams, today: Date, may_repeat: bool, fresh: bool) -> Option<Wish> {
+        if !self.pending.is_empty() && (!fresh || self.rng.chance(700)) {
+            return self.pending.pop_front();
+        }
+        if !fresh {
+            return None;
+        }
+        if may_repeat && self.rng.chance(params.retry_permille) {
+            let recent = self.done.len().saturating_sub(12);
+            return self.rng.pick(&self.done[recent..]).cloned();
+        }
+        self.invent(params, today).map(|command| Wish::new(vec![command]))
+    }
+
+    /// The power went: what was not acknowledged must be asked for again.
+    pub fn crashed(&mut self) {
+        for (_, mut wish) in std::mem::take(&mut self.waiting).into_iter().rev() {
+            wish.answer_lost = true;
+            self.pending.push_front(wish);
+        }
+    }
+
+    fn number(&mut self) -> RequestId {
+        self.numbered += 1;
+        name(&format!("{}-{}", self.name, self.numbered))
+    }
+
+    fn invent(&mut self, params: &WorkloadParams, today: Date) -> Option<Command> {
+        let account = self.rng.pick(&self.accounts)?.clone();
+        let date = self.date(params, today);
+        let draw = self.rng.below(1000);
+        let level = self.org.level();
+        if level == Level::Township && draw >= params.township_permille {
+            return None;
+        }
+        let reverse = params.reverse_permille;
+        let grant = reverse + params.grant_permille;
+        let redeem = grant + params.redeem_permille;
+        match level {
+            Level::Township if draw.is_multiple_of(3) => self.grant(account, date),
+            Level::Township => Some(self.award(account, date)),
+            _ if draw < reverse => self.reverse(date),
+            Level::Merchant if draw < reverse + params.grant_permille / 4 => self.grant_back(account, date),
+            Level::Merchant => Some(self.redeem(account, date)),
+            _ if draw < grant => self.grant(account, date),
+            _ if draw < redeem => Some(self.redeem(account, date)),
+            _ => Some(self.award(account, date)),
+        }
+    }
+
+    fn date(&mut self, params: &WorkloadParams, today: Date) -> Date {
+        let back = self.rng.below(params.months.max(1));
+        (0..back).fold(today, |date, _| date.first_of_month().yesterday().unwrap_or(date))
+    }
+
+    fn award(&mut self, account: AccountId, date: Date) -> Command {
+        let points = Points(i64::try_from(self.rng.between(1, 20)).unwrap_or(1));
+        let (request, rule) = (self.number(), name("R1"));
+        let (by, memo) = ("c1".into(), Default::default());
+        Command::Award(Award { request, account, rule, points, repaid: Points::ZERO, date, by, memo })
+    }
+
+    fn redeem(&mut self, account: AccountId, date: Date) -> Command {
+        let points = Points(i64::try_from(self.rng.between(1, 15)).unwrap_or(1));
+        let (request, item) = (self.number(), name("I1"));
+        Command::Redeem(Redemption { request, account, item, points, date, merchant: None, by: "c1".into() })
+    }
+
+    fn grant_to(&mut self, account: AccountId, to: OrgCode, date: Date) -> Command {
+        let points = Points(i64::try_from(self.rng.between(1, 12)).unwrap_or(1));
+        Command::Grant(GrantRequest { request: self.number(), account, points, to, date, by: "c1".into() })
+    }
+
+    fn grant(&mut self, account: AccountId, date: Date) -> Option<Command> {
+        let to = self.rng.pick(&self.merchants)?.clone();
+        Some(self.grant_to(account, to, date))
+    }
+
+    /// A merchant hands rights back to the village whose account it is; the account's name starts with its code.
+    fn grant_back(&mut self, account: AccountId, date: Date) -> Option<Command> {
+        let village = account.as_str().split('-').next()?.parse().ok()?;
+        Some(self.grant_to(account, village, date))
+    }
+
+    fn reverse(&mut self, date: Date) -> Option<Command> {
+        let recent = self.done.len().saturating_sub(10);
+        let of = self.done[recent..].iter().flat_map(|wish| &wish.commands).filter_map(|command| match command {
+            Command::Award(award) => Some(award.request.clone()),
+            Command::Redeem(redemption) => Some(redemption.request.clone()),
+            _ => None,
+        });
+        let of: Vec<RequestId> = of.collect();
+        let of = self.rng.pick(&of)?.clone();
+        let memo = Default::default();
+        Some(Command::Reverse(ReverseRequest { request: self.number(), of, date, by: "c1".into(), memo }))
+    }
+}
+
+/// A name that is known to be well formed.
+pub(crate) fn name<T: std::str::FromStr>(text: &str) -> T
+where
+    T::Err: std::fmt::Debug,
+{
+    text.parse().unwrap_or_else(|error| unreachable!("{text}: {error:?}"))
+}

@@ -1,0 +1,56 @@
+//! The same seed gives the same run, byte for byte, in another process too; another seed gives another.
+#![allow(clippy::disallowed_methods, reason = "the test reads what the command line wrote")]
+#![allow(clippy::unwrap_used, reason = "a helper of tests fails the test")]
+
+use std::process::{Command, Output};
+
+fn simulate(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_xiangyue-sim")).args(args).output().unwrap()
+}
+
+fn summary(seed: &str) -> serde_json::Value {
+    let output = simulate(&["run", "three-villages", "--seed", seed, "--json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn two_processes_with_one_seed_agree_in_all_but_wall_time() {
+    for seed in ["1", "7", "42"] {
+        let (mut one, mut two) = (summary(seed), summary(seed));
+        one["wall_seconds"].take();
+        two["wall_seconds"].take();
+        assert_eq!(one, two);
+    }
+    assert_ne!(summary("1")["trace_hash"], summary("2")["trace_hash"]);
+}
+
+#[test]
+fn a_summary_has_what_scripts_read() {
+    let dir = std::env::temp_dir().join(format!("xiangyue-sim-{}", std::process::id()));
+    let text = dir.to_str().unwrap();
+    assert_eq!(simulate(&["run", "three-villages", "--seed", "3", "--out", text]).status.code(), Some(0));
+    let summary: serde_json::Value = serde_json::from_slice(&std::fs::read(dir.join("summary.json")).unwrap()).unwrap();
+    std::fs::remove_dir_all(&dir).unwrap();
+    for field in [
+        "trace_hash",
+        "converged",
+        "violations",
+        "virtual_seconds",
+        "wall_seconds",
+        "nodes",
+        "writes_acknowledged",
+        "sends_per_change",
+        "convergence_ms",
+        "bytes_per_change",
+    ] {
+        assert!(!summary[field].is_null(), "{field} is missing in {summary:#}");
+    }
+    assert!(summary["convergence_ms"]["p99"].as_u64() >= summary["convergence_ms"]["p50"].as_u64());
+}
+
+#[test]
+fn bad_input_exits_with_two() {
+    assert_eq!(simulate(&["run", "no-such-scenario"]).status.code(), Some(2));
+    assert_eq!(simulate(&["run", "three-villages", "--seeds", "0"]).status.code(), Some(2));
+}

@@ -1,0 +1,64 @@
+//! The built-in scenario under many seeds: every oracle is green, and every interesting thing has happened.
+#![allow(clippy::unwrap_used, reason = "a helper of tests fails the test")]
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use xiangyue_sim::report::Report;
+use xiangyue_sim::scenario::{ThreeVillages, Topology, run, three_villages};
+use xiangyue_sim::stats::Sometimes;
+
+/// Runs seeds 1 to `seeds` on two threads; each run is one thread's alone.
+fn reports(seeds: u64, params: &ThreeVillages) -> Vec<Report> {
+    let next = AtomicU64::new(1);
+    let work = || {
+        let mut reports = Vec::new();
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed > seeds {
+                return reports;
+            }
+            reports.push(run(three_villages(seed, params)).unwrap());
+        }
+    };
+    let mut reports = std::thread::scope(|scope| {
+        let (one, two) = (scope.spawn(work), scope.spawn(work));
+        let mut reports = one.join().unwrap();
+        reports.extend(two.join().unwrap());
+        reports
+    });
+    reports.sort_by_key(|report| report.seed);
+    reports
+}
+
+fn assert_green(reports: &[Report]) {
+    let red: Vec<_> = reports.iter().filter(|report| !report.is_green()).collect();
+    let words: Vec<_> = red.iter().map(|report| (report.seed, &report.violations)).collect();
+    assert!(red.is_empty(), "{} of {} seeds: {words:#?}", red.len(), reports.len());
+}
+
+#[test]
+fn two_hundred_seeds_keep_every_promise_and_meet_every_trouble() {
+    let reports = reports(200, &ThreeVillages::default());
+    assert_green(&reports);
+    let never: Vec<_> = Sometimes::ALL
+        .iter()
+        .filter(|what| reports.iter().all(|report| report.stats.count(**what) == 0))
+        .map(|what| what.text())
+        .collect();
+    assert!(never.is_empty(), "never met: {never:#?}");
+}
+
+#[test]
+fn stars_and_meshes_keep_every_promise_and_a_star_receives_next_to_nothing_twice_in_calm() {
+    for topology in [Topology::Star, Topology::Mesh] {
+        let params = ThreeVillages { topology, ..ThreeVillages::default() };
+        assert_green(&reports(40, &params));
+        let calm = ThreeVillages { partition: false, crashes: 0, breaks: 0, restore_permille: 0, ..params };
+        let calm = reports(10, &calm);
+        assert_green(&calm);
+        let permille: Vec<u64> = calm.iter().map(|report| report.stats.redundant_permille()).collect();
+        println!("{topology:?}: redundant in calm, thousandths: {permille:?}");
+        // Only what came before the directory named its author is asked for, and so may come, twice.
+        assert!(topology != Topology::Star || permille.iter().all(|permille| *permille <= 20), "{permille:?}");
+    }
+}
