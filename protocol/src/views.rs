@@ -184,11 +184,9 @@ impl Views {
         self.book.get(account).cloned().unwrap_or_default()
     }
 
-    /// Accounts that some node has overspent, among those whose register is held here: of others only a part of the
-    /// entries can be seen, and a part says nothing.
+    /// Accounts that some node has overspent.
     pub fn overspent(&self) -> impl Iterator<Item = &AccountId> {
-        let whole = self.book.iter().filter(|(account, _)| self.accounts.contains_key(*account));
-        whole.filter(|(_, totals)| totals.is_overspent()).map(|(account, _)| account)
+        self.book.iter().filter(|(_, totals)| totals.is_overspent()).map(|(account, _)| account)
     }
 
     /// Points that can still be spent, over all accounts.

@@ -89,16 +89,11 @@ impl Replica {
     /// # Errors
     /// [`Code::TooLarge`] when a record does not fit a segment, which the limits on fields rule out.
     pub fn flush(&mut self, now: Millis) -> Result<(), Refusal> {
-        let mut new_directory = false;
         for (id, records) in std::mem::take(&mut self.staged) {
-            new_directory |= id.kind == Kind::Directory;
             let changes = into_changes(&records);
             for group in changes.chunks(CHANGES_PER_SEGMENT) {
                 self.write_segment(now, &id, group)?;
             }
-        }
-        if new_directory {
-            self.directory_changed();
         }
         for ticket in std::mem::take(&mut self.tickets) {
             self.emit(Effect::Acknowledge(ticket));
@@ -136,6 +131,9 @@ impl Replica {
         let segment = Arc::new(segment);
         self.append(Arc::clone(&segment));
         self.announce(&segment, None);
+        if id.kind == Kind::Directory {
+            self.directory_changed();
+        }
         Ok(())
     }
 
@@ -369,14 +367,14 @@ impl Replica {
         if let Some(outcome) = self.entered(&entry)? {
             return Ok(outcome);
         }
+        if self.frozen {
+            // What is reversed may have been spent, granted away or reversed already by entries not yet back.
+            return Err(Refusal::new(Code::Frozen, &request.of));
+        }
         if slip.reversed {
             return Err(Refusal::new(Code::AlreadyReversed, &request.of));
         }
         not_future(request.date, today)?;
-        if self.frozen {
-            // The lost entries may have spent or reversed what this would reverse.
-            return Err(Refusal::new(Code::Frozen, &request.of));
-        }
         self.write_entry(id, &entry, undo)
     }
 

@@ -19,7 +19,7 @@ use crate::frame::Frame;
 use crate::id::{Actor, DocId, Kind, NodeId};
 use crate::org::OrgCode;
 use crate::record::Record;
-use crate::segment::{Header, Segment, Verified};
+use crate::segment::{Segment, Verified};
 use crate::time::{Hlc, Millis};
 use crate::views::Views;
 
@@ -205,16 +205,15 @@ impl Replica {
     }
 
     /// Applies a segment from the journal that the restored documents do not cover yet. False when its predecessors
-    /// are damaged or missing: it does not count until they, and it, have been fetched again from a peer, so that
-    /// the replica claims nothing that it lacks.
+    /// are damaged or missing: it does not count until they, and it, have been fetched again from a peer.
     ///
     /// # Errors
     /// When its body does not open.
     pub fn replay(&mut self, verified: Verified) -> Result<bool, Refusal> {
         let segment = verified.open()?;
-        let Header { doc, actor, first, .. } = &segment.header;
-        let have = self.docs.get(doc).map_or(0, |doc| doc.last(*actor));
-        if *first > have + 1 {
+        let header = &segment.header;
+        let have = self.docs.get(&header.doc).map_or(0, |doc| doc.last(header.actor));
+        if header.first > have + 1 {
             return Ok(false);
         }
         self.apply(&segment);

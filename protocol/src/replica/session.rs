@@ -46,16 +46,14 @@ pub(super) struct Session {
     known: BTreeMap<DocId, BTreeMap<Actor, u64>>,
     /// Documents whose vectors were sent to the peer.
     vectors_sent: BTreeSet<DocId>,
+    /// Marks of documents whose vectors the peer has sent.
+    vectors_heard: BTreeSet<u64>,
+    /// Organisations whose documents' digests were sent to the peer.
+    orgs_sent: BTreeSet<OrgCode>,
     /// Documents that differ and whose vectors the peer has yet to send.
     awaited: BTreeSet<u64>,
     /// Organisations that differ and whose documents' digests the peer has yet to send.
     awaited_orgs: BTreeSet<OrgCode>,
-    /// Whether this side's hello named organisations, not documents.
-    said_orgs: bool,
-    /// Organisations whose documents' digests were sent to the peer.
-    org_docs_sent: BTreeSet<OrgCode>,
-    /// Organisations whose documents' digests the peer has sent.
-    org_docs_seen: BTreeSet<OrgCode>,
     /// How often a document was asked for again after a gap.
     asked: BTreeMap<DocId, u8>,
     /// What the peer has and this node lacks: last sequence number by document and actor.
@@ -79,8 +77,9 @@ impl Session {
             self.lacking.len(),
             self.awaited.len(),
             self.awaited_orgs.len(),
-            self.org_docs_sent.len(),
-            self.org_docs_seen.len(),
+            self.orgs_sent.len(),
+            self.vectors_heard.len(),
+            self.vectors_sent.len(),
         ];
         named.into_iter().any(|count| count > SESSION_ROWS)
     }
@@ -118,11 +117,10 @@ impl Replica {
             skew_ms: 0,
             known: BTreeMap::new(),
             vectors_sent: BTreeSet::new(),
+            vectors_heard: BTreeSet::new(),
+            orgs_sent: BTreeSet::new(),
             awaited: BTreeSet::new(),
             awaited_orgs: BTreeSet::new(),
-            said_orgs: false,
-            org_docs_sent: BTreeSet::new(),
-            org_docs_seen: BTreeSet::new(),
             asked: BTreeMap::new(),
             lacking: BTreeMap::new(),
             unknown_authors: BTreeSet::new(),
@@ -134,9 +132,6 @@ impl Replica {
             return;
         }
         let marks = self.marks_for(&org);
-        if let Some(session) = self.sessions.get_mut(&peer) {
-            session.said_orgs = matches!(marks, Marks::Orgs(_));
-        }
         let clock = self.tick(now);
         let org = self.member.org.clone();
         let hello = Hello { min_version: VERSION, max_version: VERSION, node: self.node, org, clock, marks };
@@ -254,7 +249,6 @@ impl Replica {
         session.skew_ms = signed(hello.clock.millis()) - signed(now);
         let org = session.org.clone();
         match hello.marks {
-            Marks::Docs(theirs) if session.said_orgs => self.await_docs(peer, &theirs),
             Marks::Docs(theirs) => self.compare_docs(peer, &theirs, |_| true),
             Marks::Orgs(theirs) => {
                 let theirs: BTreeMap<OrgCode, u64> = theirs.into_iter().collect();
@@ -269,59 +263,32 @@ impl Replica {
                 if let Some(session) = self.sessions.get_mut(&peer) {
                     session.awaited_orgs = differing;
                 }
-                for differs in mine.keys().filter(|org| !equal.contains(*org)) {
-                    self.send_org_docs(peer, differs);
-                }
-                for unknown in theirs.keys().filter(|org| !mine.contains_key(*org)) {
-                    self.send_org_docs(peer, unknown);
+                for org in mine.keys().chain(theirs.keys()).filter(|org| !equal.contains(*org)) {
+                    self.send_org_docs(peer, org);
                 }
             }
         }
         Ok(())
     }
 
-    /// The peer named documents, few as they are to it, while this side named organisations: whatever differs is
-    /// compared by organisation. The peer answers for those named here and asks about those that it sees differ.
-    fn await_docs(&mut self, peer: PeerId, theirs: &[(u64, u64)]) {
-        let Some(org) = self.session_org(peer).cloned() else { return };
-        let theirs: BTreeMap<u64, u64> = theirs.iter().copied().collect();
-        let (mut differing, mut here) = (BTreeSet::new(), BTreeSet::new());
-        for (id, doc) in self.shared_with(&org) {
-            here.insert(doc_mark(id));
-            if theirs.get(&doc_mark(id)) != Some(&doc.digest()) {
-                differing.insert(id.org.clone());
-            }
-        }
-        self.settle(peer, |id| !differing.contains(&id.org));
-        if let Some(session) = self.sessions.get_mut(&peer) {
-            session.awaited_orgs.extend(differing.iter().cloned());
-            session.awaited.extend(theirs.into_keys().filter(|mark| !here.contains(mark)));
-        }
-        for org in &differing {
-            self.send_org_docs(peer, org);
-        }
-    }
-
+    /// Sends the digests of one organisation's documents, once over a connection.
     fn send_org_docs(&mut self, peer: PeerId, org: &OrgCode) {
         let Some(session) = self.sessions.get_mut(&peer) else { return };
-        if session.org_docs_sent.insert(org.clone()) {
-            let peer_org = session.org.clone();
-            let docs = self.docs_of(&peer_org, org);
-            self.emit(Effect::Send(peer, Frame::OrgDocs(org.clone(), docs)));
-        }
-    }
-
-    fn docs_of(&self, peer_org: &OrgCode, org: &OrgCode) -> Vec<(u64, u64)> {
-        let docs = self.shared_with(peer_org).filter(|(id, _)| id.org == *org);
-        docs.map(|(id, doc)| (doc_mark(id), doc.digest())).collect()
-    }
-
-    fn compare_org(&mut self, peer: PeerId, org: &OrgCode, theirs: &[(u64, u64)]) {
-        let Some(session) = self.sessions.get_mut(&peer) else { return };
-        if !session.org_docs_seen.insert(org.clone()) {
+        if !session.orgs_sent.insert(org.clone()) {
             return;
         }
-        session.awaited_orgs.remove(org);
+        let peer_org = session.org.clone();
+        let docs = self.shared_with(&peer_org).filter(|(id, _)| id.org == *org);
+        let docs = docs.map(|(id, doc)| (doc_mark(id), doc.digest())).collect();
+        self.emit(Effect::Send(peer, Frame::OrgDocs(org.clone(), docs)));
+    }
+
+    /// Goes into an organisation that differs. The peer waits for our digests in return, even if it greeted by
+    /// document, or if we have seen no difference because something was written while the greetings crossed.
+    fn compare_org(&mut self, peer: PeerId, org: &OrgCode, theirs: &[(u64, u64)]) {
+        if let Some(session) = self.sessions.get_mut(&peer) {
+            session.awaited_orgs.remove(org);
+        }
         self.send_org_docs(peer, org);
         self.compare_docs(peer, theirs, |id| id.org == *org);
     }
@@ -351,21 +318,23 @@ impl Replica {
         self.settle(peer, |id| {
             mine.get(&doc_mark(id)).is_some_and(|(_, digest)| theirs.get(&doc_mark(id)) == Some(digest))
         });
-        if let Some(session) = self.sessions.get_mut(&peer) {
-            for (mark, digest) in &theirs {
-                if mine.get(mark).is_some_and(|(_, mine)| mine == digest) {
-                    session.awaited.remove(mark);
-                } else {
-                    session.awaited.insert(*mark);
-                }
+        let Some(session) = self.sessions.get_mut(&peer) else { return };
+        for (mark, digest) in &theirs {
+            if mine.get(mark).is_some_and(|(_, mine)| mine == digest) {
+                // It may have been awaited since the greeting and have come from another peer.
+                session.awaited.remove(mark);
+            } else if !session.vectors_heard.contains(mark) {
+                session.awaited.insert(*mark);
             }
         }
         let mut differing = Vec::new();
         let mut alone = Vec::new();
-        for (mark, (id, digest)) in mine {
+        // A document may be compared twice, by the greeting and by its organisation: what was said is not repeated.
+        for (mark, (id, digest)) in mine.into_iter().filter(|(_, (id, _))| !session.vectors_sent.contains(id)) {
             match theirs.get(&mark) {
                 Some(their_digest) if *their_digest == digest => {}
                 Some(_) => differing.push(id),
+                None if session.known.contains_key(&id) => {}
                 None => alone.push(id),
             }
         }
@@ -415,6 +384,7 @@ impl Replica {
             self.frozen |= lacking.iter().any(|((_, actor), _)| actor.node == self.node);
             let Some(session) = self.sessions.get_mut(&peer) else { return };
             session.awaited.remove(&doc_mark(&id));
+            session.vectors_heard.insert(doc_mark(&id));
             session.lacking.extend(lacking);
             if !session.vectors_sent.contains(&id) && self.docs.contains_key(&id) {
                 mine_unsent.push(id.clone());
