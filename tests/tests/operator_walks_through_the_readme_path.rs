@@ -159,7 +159,7 @@ fn looked_into_and_taken_along(folder: &Path, village: &Node) {
         ("entries", "csv", b"\xef\xbb\xbf"),
         ("redemptions", "xlsx", b"PK"),
         ("balances", "json", b"["),
-        (&id, "json", b"{"),
+        (&id, "json", b"["),
         (&id, "automerge", &[0x85, 0x6f, 0x4a, 0x83]),
     ];
     for (what, format, magic) in begins {
