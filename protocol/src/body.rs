@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Code, Refusal};
 use crate::id::Actor;
+use crate::segment::OPS;
 use crate::wire::{Reader, put_run, put_uint};
 
 /// Bytes of a body once inflated.
@@ -128,39 +129,47 @@ fn bound_change(content: &[u8]) -> Result<(), Refusal> {
     for _ in 0..count {
         columns.push((reader.uint()?, reader.len(INFLATED_BYTES)?));
     }
+    if columns.windows(2).any(|pair| pair[0].0 >= pair[1].0) {
+        return refuse("columns out of order");
+    }
     for (spec, len) in columns {
         let data = reader.take(len)?;
         match spec {
-            // Object (actor, counter), key text, insert flags, value lengths and bytes: read once per operation.
-            0x01 | 0x02 | 0x15 | 0x34 | 0x56 | 0x57 => {}
-            0x42 => bound_runs(data, |_| true)?,
-            // No operation may have predecessors.
-            0x70 => bound_runs(data, |preds| preds == 0)?,
+            // The object that is written to: Automerge panics on an actor out of its list or a number over 32 bits.
+            0x01 => bound_runs(data, |actor| actor.is_none_or(|actor| actor == 0))?,
+            0x02 => bound_runs(data, |number| number.is_none_or(|number| number <= OPS))?,
+            // Key text, insert flags, value lengths and bytes: read once per operation.
+            0x15 | 0x34 | 0x56 | 0x57 => {}
+            // Actions: make a map, set a field. And no operation may have predecessors.
+            0x42 => bound_runs(data, |action| matches!(action, Some(0 | 1)))?,
+            0x70 => bound_runs(data, |preds| preds == Some(0))?,
             _ => return refuse("a column that flat records do not use"),
         }
     }
-    Ok(())
+    if reader.is_empty() { Ok(()) } else { refuse("bytes behind the columns") }
 }
 
-/// Walks a run-length column of numbers: at most [`OPERATIONS`] rows, each admitted.
-fn bound_runs(column: &[u8], admit: impl Fn(u64) -> bool) -> Result<(), Refusal> {
+/// Walks a run-length column of numbers or nothings: at most [`OPERATIONS`] rows, each admitted.
+fn bound_runs(column: &[u8], admit: impl Fn(Option<u64>) -> bool) -> Result<(), Refusal> {
     let mut reader = Reader::new(column);
     let mut rows = 0u64;
     while !reader.is_empty() {
         let run = reader.int()?;
         let (repeat, literals) = match run {
-            0 => return Err(Refusal::new(Code::TooDeep, "an operation without action")),
+            0 => (reader.uint()?, 0),
             1.. => (run.unsigned_abs(), 1),
             _ => (1, run.unsigned_abs()),
         };
-        rows = rows.saturating_add(repeat.saturating_mul(literals));
+        rows = rows.saturating_add(repeat.saturating_mul(literals.max(1)));
         if rows > OPERATIONS {
             return Err(Refusal::new(Code::TooLarge, format_args!("more than {OPERATIONS} operations in a change")));
         }
+        let mut admitted = literals > 0 || admit(None);
         for _ in 0..literals {
-            if !admit(reader.uint()?) {
-                return Err(Refusal::new(Code::TooDeep, "overwrites or deletes"));
-            }
+            admitted &= admit(Some(reader.uint()?));
+        }
+        if !admitted {
+            return Err(Refusal::new(Code::TooDeep, "does more than write new flat records"));
         }
     }
     Ok(())

@@ -5,8 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::id::{Actor, DocId};
-use crate::segment::{ChangeId, ChangeMeta};
+use crate::segment::{ChangeId, ChangeMeta, OPS};
 use crate::summary::Summary;
+
+/// Heads of others that one change names at most.
+const BASED_ON: usize = 32;
 
 /// How far an actor has written to a document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +18,8 @@ pub struct Tip {
     pub last: u64,
     /// Hash of that change.
     pub id: ChangeId,
+    /// Number of that change's last operation.
+    pub max_op: u64,
 }
 
 /// A version vector: how far each actor has written. With the tips' hashes, two equal vectors mean equal documents.
@@ -27,34 +32,22 @@ pub fn tip_mark(id: &ChangeId) -> u64 {
 }
 
 /// A document as replication and statistics see it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Doc {
     /// How far each actor has written.
     pub vector: Vector,
     /// Changes that no known change builds on.
     pub heads: BTreeSet<ChangeId>,
-    /// Changes that known ones build on and that were no actor's tip by then: not here yet, or here and built upon.
-    ///
-    /// Which of the two is not told apart, since that would take the hash of every change; only the first sort
-    /// ever arrives. So this depends on the order of arrival, and is no part of what makes documents equal.
+    /// Changes that known ones build on but that are not here yet.
     pub awaited: BTreeSet<ChangeId>,
-    /// The largest operation number.
-    pub max_op: u64,
+    /// Marks of all changes of each actor, in order: the mark of number `n` stands at `n - 1`. They tell a change
+    /// that is here from one that is awaited, and a fork at any number.
+    pub marks: BTreeMap<Actor, Vec<u64>>,
     /// Segments held.
     pub segments: u64,
     /// Sums and facts.
     pub summary: Summary,
 }
-
-impl PartialEq for Doc {
-    fn eq(&self, other: &Doc) -> bool {
-        let Doc { vector, heads, awaited: _, max_op, segments, summary } = self;
-        (vector, heads, max_op, segments, summary)
-            == (&other.vector, &other.heads, &other.max_op, &other.segments, &other.summary)
-    }
-}
-
-impl Eq for Doc {}
 
 impl Doc {
     /// A document that nobody has written to.
@@ -63,7 +56,7 @@ impl Doc {
             vector: Vector::new(),
             heads: BTreeSet::new(),
             awaited: BTreeSet::new(),
-            max_op: 0,
+            marks: BTreeMap::new(),
             segments: 0,
             summary: Summary::empty(id),
         }
@@ -79,6 +72,31 @@ impl Doc {
         self.vector.get(&actor).map_or([0; 32], |tip| tip.id)
     }
 
+    /// Mark of the change of `actor` with this number, if it is here.
+    pub fn mark(&self, actor: Actor, seq: u64) -> Option<u64> {
+        let at = usize::try_from(seq.checked_sub(1)?).ok()?;
+        self.marks.get(&actor)?.get(at).copied()
+    }
+
+    /// What the next change of `actor` builds on, and the number of its first operation.
+    ///
+    /// Its own last change is always named, so that a branch is a chain of hashes; of the heads of others at most
+    /// [`BASED_ON`], since a reader limits them: the rest are named by the change after. A branch whose operation
+    /// numbers have been driven up is not built on, lest its author use up the numbers of all.
+    pub(crate) fn base(&self, actor: Actor) -> (Vec<ChangeId>, u64) {
+        let own = self.vector.get(&actor);
+        let mut deps: BTreeSet<ChangeId> = own.map(|tip| tip.id).into_iter().collect();
+        let mut max_op = own.map_or(0, |tip| tip.max_op);
+        let tips: BTreeMap<ChangeId, u64> = self.vector.values().map(|tip| (tip.id, tip.max_op)).collect();
+        let fair =
+            self.heads.iter().filter_map(|head| tips.get(head).map(|op| (*head, *op))).filter(|(_, op)| *op <= OPS / 2);
+        for (head, op) in fair.take(BASED_ON) {
+            deps.insert(head);
+            max_op = max_op.max(op);
+        }
+        (deps.into_iter().collect(), max_op + 1)
+    }
+
     /// Enters a change in the graph: the next of its actor.
     pub(crate) fn enter(&mut self, actor: Actor, seq: u64, change: &ChangeMeta) {
         for dep in &change.deps {
@@ -89,13 +107,14 @@ impl Doc {
         if !self.awaited.remove(&change.id) {
             self.heads.insert(change.id);
         }
-        self.max_op = self.max_op.max(change.max_op);
-        self.vector.insert(actor, Tip { last: seq, id: change.id });
+        self.marks.entry(actor).or_default().push(tip_mark(&change.id));
+        self.vector.insert(actor, Tip { last: seq, id: change.id, max_op: change.max_op });
     }
 
-    /// Whether a dependency that is not a head is known to be here: an actor's tip may have been built upon.
+    /// Whether a dependency that is not a head is here: most often a tip, else somewhere in a branch.
     fn knows(&self, id: &ChangeId) -> bool {
-        self.vector.values().any(|tip| tip.id == *id)
+        let mark = tip_mark(id);
+        self.vector.values().any(|tip| tip.id == *id) || self.marks.values().any(|marks| marks.contains(&mark))
     }
 
     /// Digest over the vector and its hashes: equal digests mean equal documents.

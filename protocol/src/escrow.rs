@@ -19,6 +19,15 @@ pub struct Share {
     pub debt: Points,
 }
 
+impl Share {
+    /// The same without a negative debt: an award that settled more than was owed, because its author had lost
+    /// sight of an earlier one, gives the rest back as rights.
+    fn settled(&self) -> Share {
+        let over = self.debt.min(Points::ZERO);
+        Share { held: self.held - over, debt: self.debt - over }
+    }
+}
+
 /// All sums of one account: over one document, or over all.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Totals {
@@ -47,22 +56,22 @@ impl Totals {
     /// What `node` holds.
     pub fn share(&self, node: NodeId) -> Share {
         let at = self.shares.binary_search_by_key(&node, |(n, _)| *n);
-        at.map(|at| self.shares[at].1.clone()).unwrap_or_default()
+        at.map(|at| self.shares[at].1.settled()).unwrap_or_default()
     }
 
     /// Points that can still be spent, anywhere.
     pub fn available(&self) -> Points {
-        self.shares.iter().map(|(_, share)| share.held).sum()
+        self.shares.iter().map(|(_, share)| share.settled().held).sum()
     }
 
     /// Points owed because an award was reversed after it had been spent.
     pub fn debt(&self) -> Points {
-        self.shares.iter().map(|(_, share)| share.debt).sum()
+        self.shares.iter().map(|(_, share)| share.settled().debt).sum()
     }
 
     /// Whether some node has spent more than it held: impossible for honest nodes once all entries are here.
     pub fn is_overspent(&self) -> bool {
-        self.shares.iter().any(|(_, share)| share.held < Points::ZERO)
+        self.shares.iter().any(|(_, share)| share.settled().held < Points::ZERO)
     }
 
     /// Adds an entry written by `author`.
@@ -78,21 +87,34 @@ impl Totals {
                 self.redeemed += e.points;
                 self.share_mut(author).held -= e.points;
             }
-            Entry::Reversal(e) if e.redemption => {
-                self.redeemed -= e.points;
-                self.share_mut(author).held += e.points;
-            }
-            Entry::Reversal(e) => {
-                self.reversed += e.points;
-                let share = self.share_mut(author);
-                share.held -= e.points - e.debt;
-                share.debt += e.debt;
-            }
+            Entry::Reversal(e) if e.redemption => self.return_redemption(author, e.points),
+            Entry::Reversal(e) => self.take_award(author, e.points, e.debt),
             Entry::Grant(e) => {
                 self.share_mut(author).held -= e.points;
                 self.share_mut(e.to).held += e.points;
             }
         }
+    }
+
+    /// A redemption is taken back; negative points undo that.
+    pub(crate) fn return_redemption(&mut self, author: NodeId, points: Points) {
+        self.redeemed -= points;
+        self.share_mut(author).held += points;
+    }
+
+    /// An award is taken back, of which `debt` had been spent; negative points and debt undo that.
+    pub(crate) fn take_award(&mut self, author: NodeId, points: Points, debt: Points) {
+        self.reversed += points;
+        let share = self.share_mut(author);
+        share.held -= points - debt;
+        share.debt += debt;
+    }
+
+    /// Moves points between a node's debt and its rights: the same entry with another settled part.
+    pub(crate) fn shift_debt(&mut self, author: NodeId, points: Points) {
+        let share = self.share_mut(author);
+        share.held += points;
+        share.debt += points;
     }
 
     /// Adds the sums of another document.

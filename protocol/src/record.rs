@@ -84,6 +84,35 @@ impl Record {
         })
     }
 
+    /// Checks it against [`limits`], which every reader enforces.
+    ///
+    /// # Errors
+    /// [`Code::TooLong`] naming the key or field.
+    pub fn check(&self) -> Result<(), Refusal> {
+        let long = |value: &ScalarValue| match value {
+            ScalarValue::Str(text) => text.len() > limits::VALUE_BYTES,
+            ScalarValue::Bytes(bytes) => bytes.len() > limits::VALUE_BYTES,
+            _ => false,
+        };
+        if self.key.len() > limits::KEY_BYTES || self.fields.len() > limits::FIELDS {
+            return Err(Refusal::new(Code::TooLong, &self.key[..self.key.floor_char_boundary(limits::NAME_BYTES)]));
+        }
+        match self.fields.iter().find(|(name, value)| name.len() > limits::NAME_BYTES || long(value)) {
+            Some((name, _)) => Err(Refusal::new(Code::TooLong, name)),
+            None => Ok(()),
+        }
+    }
+
+    /// About how many bytes it takes in a change, before compression.
+    pub(crate) fn bytes(&self) -> usize {
+        let value = |value: &ScalarValue| match value {
+            ScalarValue::Str(text) => text.len(),
+            ScalarValue::Bytes(bytes) => bytes.len(),
+            _ => 8,
+        };
+        32 + self.key.len() + self.fields.iter().map(|(name, v)| 16 + name.len() + value(v)).sum::<usize>()
+    }
+
     /// Operations that writing it takes.
     pub fn ops(&self) -> u64 {
         1 + self.fields.len() as u64

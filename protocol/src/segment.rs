@@ -28,6 +28,9 @@ const PREV_IS_DEP: u8 = 0x02;
 /// Reserved: the body is sealed to the document's readers and starts with the tip in clear.
 const SEALED: u8 = 0x04;
 
+/// Operations in one document: Automerge numbers them in 32 bits and panics beyond.
+pub const OPS: u64 = 1 << 31;
+
 /// The Automerge hash of a change.
 pub type ChangeId = [u8; 32];
 
@@ -53,6 +56,8 @@ pub struct ChangeMeta {
     pub id: ChangeId,
     /// The heads that it was made on.
     pub deps: Vec<ChangeId>,
+    /// Number of its first operation.
+    pub start_op: u64,
     /// Number of its last operation.
     pub max_op: u64,
 }
@@ -77,8 +82,9 @@ fn digest(signed: &[u8]) -> [u8; 32] {
 }
 
 fn meta(change: &Change) -> ChangeMeta {
-    let max_op = change.start_op().get().saturating_add(change.len() as u64).saturating_sub(1);
-    ChangeMeta { id: change.hash().0, deps: change.deps().iter().map(|hash| hash.0).collect(), max_op }
+    let start_op = change.start_op().get();
+    let max_op = start_op.saturating_add(change.len() as u64).saturating_sub(1);
+    ChangeMeta { id: change.hash().0, deps: change.deps().iter().map(|hash| hash.0).collect(), start_op, max_op }
 }
 
 impl Segment {
@@ -221,7 +227,8 @@ impl Verified {
             (None, _) => return Err(bad("predecessor")),
         };
         let records = changes.iter().map(record::from_change).collect::<Result<_, _>>()?;
-        let changes = changes.iter().map(meta).collect();
+        let changes: Vec<ChangeMeta> = changes.iter().map(meta).collect();
+        check_chain(&sealed.header, prev, &changes)?;
         Ok(Segment { header: sealed.header, prev, changes, records, bytes: sealed.bytes })
     }
 
@@ -234,6 +241,26 @@ impl Verified {
         let body = &bytes[*body_at..bytes.len() - SIGNATURE_BYTES];
         if flags & COMPRESSED != 0 { body::unpack(&body::inflate(body)?) } else { body::unpack(body) }
     }
+}
+
+/// Checks that each change builds on the one before and numbers its operations after it.
+///
+/// Automerge panics, some of it only when the saved document is loaded, on a branch that is not a chain and on
+/// operation numbers that repeat or pass 32 bits. The first number is checked against the branch by the replica.
+fn check_chain(header: &Header, prev: ChangeId, changes: &[ChangeMeta]) -> Result<(), Refusal> {
+    let mut before = (header.first > 1).then_some((prev, 0));
+    for change in changes {
+        if change.max_op < change.start_op || change.max_op > OPS {
+            return Err(bad("operation numbers"));
+        }
+        if let Some((id, max_op)) = before
+            && (!change.deps.contains(&id) || change.start_op <= max_op)
+        {
+            return Err(bad("a change that does not follow its predecessor"));
+        }
+        before = Some((change.id, change.max_op));
+    }
+    Ok(())
 }
 
 fn bad(what: &str) -> Refusal {

@@ -38,6 +38,12 @@ pub struct Slip {
     pub place: Place,
     /// Whether a reversal of it is here.
     pub reversed: bool,
+    /// The part that the node set itself: what an award settled, or what a reversal left as debt.
+    pub set: Points,
+    /// For a reversal: the sort that it says it takes back.
+    pub takes: Option<Sort>,
+    /// For a reversal: whether it has found its entry and counts.
+    pub counted: bool,
 }
 
 /// The sort of an entry.
@@ -72,17 +78,33 @@ impl Slip {
         };
         part(&what);
         part(place.as_ref().map_or("", OrgCode::as_str));
-        part(match sort {
-            Sort::Award => "award",
-            Sort::Redemption => "redemption",
-            Sort::Reversal => "reversal",
-            Sort::Grant => "grant",
+        part(match entry {
+            Entry::Award(_) => "award",
+            Entry::Redemption(_) => "redemption",
+            Entry::Reversal(e) if e.redemption => "reversal of redemption",
+            Entry::Reversal(_) => "reversal",
+            Entry::Grant(_) => "grant",
         });
+        let (set, takes) = match entry {
+            Entry::Award(e) => (e.repaid, None),
+            Entry::Reversal(e) => (e.debt, Some(if e.redemption { Sort::Redemption } else { Sort::Award })),
+            Entry::Redemption(_) | Entry::Grant(_) => (Points::ZERO, None),
+        };
         let mut content = [0; 8];
         hasher.finalize_xof().fill(&mut content);
         let content = u64::from_le_bytes(content);
         let (account, points, date) = (entry.account().clone(), entry.points(), entry.date());
-        Slip { content, author, account, points, sort, date, what, place, reversed: false }
+        let (reversed, counted) = (false, false);
+        Slip { content, author, account, points, sort, date, what, place, reversed, set, takes, counted }
+    }
+
+    /// Whether both are one entry, perhaps written twice.
+    fn same(&self, other: &Slip) -> bool {
+        self.rank() == other.rank()
+    }
+
+    fn rank(&self) -> (NodeId, u64) {
+        (self.author, self.content)
     }
 }
 
@@ -103,6 +125,9 @@ pub type Days = Vec<(u8, Points)>;
 /// Where a redemption was made: at a merchant, or at the village itself.
 pub type Place = Option<OrgCode>;
 
+/// Entries under one number, and reversals of one number, that are considered when reversals are matched.
+const MATCHED: usize = 16;
+
 /// The summary of a ledger or a counter.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PointsSummary {
@@ -112,14 +137,14 @@ pub struct PointsSummary {
     pub earned: BTreeMap<(AccountId, RuleCode), Days>,
     /// Redemptions by account, place and item.
     pub spent: BTreeMap<(AccountId, Place, ItemCode), Spent>,
-    /// Slips entered.
+    /// Slips entered, one for each number.
     pub slips: BTreeMap<RequestId, Slip>,
-    /// Slips that were entered twice, by two nodes or by two lives of one: both count, and a person must look.
+    /// Further entries under a number that stands in `slips`, by number, author and content.
+    pub also: BTreeMap<(RequestId, NodeId, u64), Slip>,
+    /// Numbers used for more than one entry: all of them count, and a person must look.
     pub duplicates: BTreeSet<RequestId>,
-    /// Duplicates by author, behind the one that `slips` shows.
-    pub others: BTreeMap<(RequestId, NodeId), Slip>,
-    /// Reversals that arrived before what they reverse, by slip and author.
-    pub early: BTreeSet<(RequestId, NodeId)>,
+    /// Numbers of reversals by the number of the entry that they name and their author: the [`MATCHED`] lowest.
+    pub reversals: BTreeMap<(RequestId, NodeId), BTreeSet<RequestId>>,
     /// Entries counted.
     pub entries: u64,
     /// Records kept but not counted: of an unknown kind, or malformed.
@@ -127,14 +152,69 @@ pub struct PointsSummary {
 }
 
 impl PointsSummary {
-    fn absorb(&mut self, record: &Record, author: NodeId) -> Option<Entry> {
+    /// All entries under a number: one as a rule, more when it was used twice.
+    pub fn under(&self, request: &RequestId) -> impl Iterator<Item = &Slip> {
+        self.slips.get(request).into_iter().flat_map(|first| {
+            let further = (request.clone(), NodeId([0; 16]), 0)..=(request.clone(), NodeId([0xff; 16]), u64::MAX);
+            std::iter::once(first).chain(self.also.range(further).map(|(_, slip)| slip))
+        })
+    }
+
+    /// The entries of one author under a number, of which a hostile one may have written many: the lowest.
+    fn by(&self, request: &RequestId, author: NodeId) -> impl Iterator<Item = &Slip> {
+        let further = (request.clone(), author, 0)..=(request.clone(), author, u64::MAX);
+        let first = self.slips.get(request).filter(|slip| slip.author == author);
+        first.into_iter().chain(self.also.range(further).map(|(_, slip)| slip)).take(MATCHED)
+    }
+
+    /// What is remembered of one entry.
+    fn slip_mut(&mut self, request: &RequestId, like: &Slip) -> Option<&mut Slip> {
+        match self.slips.get_mut(request)? {
+            first if first.same(like) => Some(first),
+            _ => self.also.get_mut(&(request.clone(), like.author, like.content)),
+        }
+    }
+
+    /// Counts an entry. Whatever the order in which entries arrive, the sums come out the same: a retry counts
+    /// once, and a reversal counts when the one entry that it takes back is here, and only one for each.
+    fn absorb(&mut self, record: &Record, author: NodeId) -> Absorbed {
         let Some(entry) = Entry::from_record(record) else {
             self.void += 1;
-            return None;
+            return Absorbed::Void;
         };
+        let request = entry.request().clone();
+        let slip = Slip::of(&entry, author);
+        if let Some(known) = self.slip_mut(&request, &slip) {
+            let known = known.clone();
+            return self.settle_retry(&request, &known, &slip);
+        }
         self.entries += 1;
-        self.accounts.entry(entry.account().clone()).or_default().absorb(&entry, author);
-        match &entry {
+        if let Entry::Reversal(reversal) = &entry {
+            let of = reversal.of.clone();
+            return Absorbed::Sums(self.rematch(&of, author, |summary| {
+                let named = summary.reversals.entry((of.clone(), author)).or_default();
+                named.insert(request.clone());
+                if named.len() > MATCHED {
+                    named.pop_last();
+                }
+                summary.remember(request, slip);
+            }));
+        }
+        self.count(&entry, author);
+        if !self.reversals.contains_key(&(request.clone(), author)) {
+            self.remember(request, slip);
+            return Absorbed::Entry(entry);
+        }
+        let mut totals = Totals::default();
+        totals.absorb(&entry, author);
+        let mut sums = vec![(entry.account().clone(), totals)];
+        sums.extend(self.rematch(&request.clone(), author, |summary| summary.remember(request, slip)));
+        Absorbed::Sums(sums)
+    }
+
+    fn count(&mut self, entry: &Entry, author: NodeId) {
+        self.accounts.entry(entry.account().clone()).or_default().absorb(entry, author);
+        match entry {
             Entry::Award(e) => {
                 let days = self.earned.entry((e.account.clone(), e.rule.clone())).or_default();
                 add_day(days, e.date.day().unsigned_abs(), e.points);
@@ -146,99 +226,124 @@ impl PointsSummary {
                 spent.points += e.points;
                 spent.largest = spent.largest.max(e.points);
             }
-            Entry::Reversal(e) => self.take_back(&e.of, author),
-            Entry::Grant(_) => {}
-        }
-        self.enter(entry.request(), Slip::of(&entry, author));
-        Some(entry)
-    }
-
-    /// The slip of this number by `author`, or else the one that is shown.
-    pub fn slip(&self, request: &RequestId, author: NodeId) -> Option<&Slip> {
-        self.others.get(&(request.clone(), author)).or_else(|| self.slips.get(request))
-    }
-
-    fn slip_by(&mut self, request: &RequestId, author: NodeId) -> Option<&mut Slip> {
-        match self.slips.get_mut(request) {
-            Some(slip) if slip.author == author => Some(slip),
-            _ => self.others.get_mut(&(request.clone(), author)),
+            Entry::Reversal(_) | Entry::Grant(_) => {}
         }
     }
 
-    /// Enters a slip. Which of several is remembered must not depend on which arrived first: the lowest author's
-    /// is shown, and of one author's the one with the lowest content is kept.
-    fn enter(&mut self, request: &RequestId, mut slip: Slip) {
-        if let Some(known) = self.slip_by(request, slip.author) {
-            if slip.content < known.content {
-                slip.reversed = known.reversed;
-                let known = std::mem::replace(known, slip.clone());
-                if slip.reversed {
-                    self.count_again(&known);
-                    self.take_out(&slip);
-                }
-            }
-            self.duplicates.insert(request.clone());
-            return;
-        }
-        if self.early.remove(&(request.clone(), slip.author)) {
-            slip.reversed = true;
-            self.take_out(&slip);
-        }
-        let Some(shown) = self.slips.get_mut(request) else {
-            self.slips.insert(request.clone(), slip);
+    /// Enters a slip. Which of several under one number stands first must not depend on which arrived first.
+    fn remember(&mut self, request: RequestId, slip: Slip) {
+        let Some(first) = self.slips.get_mut(&request) else {
+            self.slips.insert(request, slip);
             return;
         };
-        self.duplicates.insert(request.clone());
-        if slip.author < shown.author {
-            std::mem::swap(shown, &mut slip);
-        }
-        self.others.insert((request.clone(), slip.author), slip);
+        let other = if slip.rank() < first.rank() { std::mem::replace(first, slip) } else { slip };
+        self.also.insert((request.clone(), other.author, other.content), other);
+        self.duplicates.insert(request);
     }
 
-    /// Marks an entry as reversed, and takes it out of the sums that say what points were earned and spent for.
-    fn take_back(&mut self, of: &RequestId, author: NodeId) {
-        match self.slip_by(of, author) {
-            Some(slip) if slip.reversed => {}
-            Some(slip) => {
-                slip.reversed = true;
-                let slip = slip.clone();
-                self.take_out(&slip);
+    /// The same entry again. Two lives of a node may have set its settled part apart: the lower one counts.
+    fn settle_retry(&mut self, request: &RequestId, known: &Slip, again: &Slip) -> Absorbed {
+        if again.set >= known.set {
+            return Absorbed::Void;
+        }
+        let shift = known.set - again.set;
+        let shift = match known.sort {
+            Sort::Award => shift,
+            Sort::Reversal if known.counted => Points(-shift.0),
+            _ => Points::ZERO,
+        };
+        if let Some(slip) = self.slip_mut(request, known) {
+            slip.set = again.set;
+        }
+        if shift == Points::ZERO {
+            return Absorbed::Void;
+        }
+        let mut totals = Totals::default();
+        totals.shift_debt(known.author, shift);
+        self.accounts.entry(known.account.clone()).or_default().merge(&totals);
+        Absorbed::Sums(vec![(known.account.clone(), totals)])
+    }
+
+    /// Which reversal takes back which entry under a number, as a function of what is here alone.
+    fn pairs(&self, of: &RequestId, author: NodeId) -> Vec<(Slip, RequestId, Slip)> {
+        let named = self.reversals.get(&(of.clone(), author)).into_iter().flatten();
+        let mut reversals: Vec<(&RequestId, &Slip)> = named
+            .flat_map(|request| self.by(request, author).map(move |slip| (request, slip)))
+            .filter(|(_, slip)| slip.sort == Sort::Reversal && slip.what == of.as_str())
+            .collect();
+        let mut pairs = Vec::new();
+        for target in self.by(of, author) {
+            let takes = |(_, r): &(&RequestId, &Slip)| {
+                (&r.account, r.points, r.takes) == (&target.account, target.points, Some(target.sort))
+            };
+            if let Some(at) = reversals.iter().position(takes) {
+                let (request, reversal) = reversals.remove(at);
+                pairs.push((target.clone(), request.clone(), reversal.clone()));
             }
-            None => {
-                self.early.insert((of.clone(), author));
-            }
+        }
+        pairs
+    }
+
+    /// Enters a slip that bears on the reversals of `of`, and moves the sums from the old pairs to the new.
+    fn rematch(&mut self, of: &RequestId, author: NodeId, enter: impl FnOnce(&mut Self)) -> Vec<(AccountId, Totals)> {
+        let before = self.pairs(of, author);
+        enter(self);
+        let after = self.pairs(of, author);
+        let has = |pairs: &[(Slip, RequestId, Slip)], (target, _, reversal): &(Slip, RequestId, Slip)| {
+            pairs.iter().any(|(t, _, r)| t.same(target) && r.same(reversal))
+        };
+        let mut sums = Vec::new();
+        for pair in before.iter().filter(|pair| !has(&after, pair)) {
+            sums.push(self.take_back(of, pair, -1));
+        }
+        for pair in after.iter().filter(|pair| !has(&before, pair)) {
+            sums.push(self.take_back(of, pair, 1));
+        }
+        sums
+    }
+
+    /// Takes a reversed entry out of the sums (`sign` 1), or puts it back (`sign` -1).
+    fn take_back(
+        &mut self,
+        of: &RequestId,
+        (target, request, reversal): &(Slip, RequestId, Slip),
+        sign: i64,
+    ) -> (AccountId, Totals) {
+        let points = Points(sign * target.points.0);
+        let mut totals = Totals::default();
+        if target.sort == Sort::Redemption {
+            totals.return_redemption(target.author, points);
+            self.unspend(target, points, sign);
+        } else {
+            totals.take_award(target.author, points, Points(sign * reversal.set.0));
+            self.unearn(target, points);
+        }
+        if let Some(slip) = self.slip_mut(of, target) {
+            slip.reversed = sign > 0;
+        }
+        if let Some(slip) = self.slip_mut(request, reversal) {
+            slip.counted = sign > 0;
+        }
+        self.accounts.entry(target.account.clone()).or_default().merge(&totals);
+        (target.account.clone(), totals)
+    }
+
+    fn unearn(&mut self, award: &Slip, points: Points) {
+        let Ok(rule) = award.what.parse() else { return };
+        let key = (award.account.clone(), rule);
+        let days = self.earned.entry(key.clone()).or_default();
+        add_day(days, award.date.day().unsigned_abs(), Points(-points.0));
+        days.retain(|(_, points)| *points != Points::ZERO);
+        if days.is_empty() {
+            self.earned.remove(&key);
         }
     }
 
-    fn take_out(&mut self, slip: &Slip) {
-        if let Some(days) = self.days_of(slip) {
-            add_day(days, slip.date.day().unsigned_abs(), Points(-slip.points.0));
-            days.retain(|(_, points)| *points != Points::ZERO);
-        }
-        if let Some(spent) = self.spent_of(slip) {
-            spent.count -= 1;
-            spent.points -= slip.points;
-        }
-    }
-
-    fn count_again(&mut self, slip: &Slip) {
-        if let Some(days) = self.days_of(slip) {
-            add_day(days, slip.date.day().unsigned_abs(), slip.points);
-        }
-        if let Some(spent) = self.spent_of(slip) {
-            spent.count += 1;
-            spent.points += slip.points;
-        }
-    }
-
-    fn days_of(&mut self, slip: &Slip) -> Option<&mut Days> {
-        let rule = slip.what.parse().ok().filter(|_| slip.sort == Sort::Award)?;
-        self.earned.get_mut(&(slip.account.clone(), rule))
-    }
-
-    fn spent_of(&mut self, slip: &Slip) -> Option<&mut Spent> {
-        let item = slip.what.parse().ok().filter(|_| slip.sort == Sort::Redemption)?;
-        self.spent.get_mut(&(slip.account.clone(), slip.place.clone(), item))
+    fn unspend(&mut self, redemption: &Slip, points: Points, sign: i64) {
+        let Ok(item) = redemption.what.parse() else { return };
+        let spent = self.spent.entry((redemption.account.clone(), redemption.place.clone(), item)).or_default();
+        spent.count = spent.count.saturating_add_signed(-sign);
+        spent.points -= points;
     }
 }
 
@@ -250,7 +355,7 @@ fn add_day(days: &mut Days, day: u8, points: Points) {
 }
 
 /// A typed record of a register.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Fact {
     /// Directory.
     Org(Org),
@@ -298,8 +403,10 @@ pub enum Summary {
 /// What a record turned out to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Absorbed {
-    /// An entry of a ledger or counter.
+    /// An entry of a ledger or counter that counts as it stands.
     Entry(Entry),
+    /// An entry that moves these sums: a reversal, a late one, or a retry.
+    Sums(Vec<(AccountId, Totals)>),
     /// A fact of a register.
     Fact(Fact),
     /// Kept, not counted.
@@ -318,12 +425,12 @@ impl Summary {
     /// Adds a record by `author` and says what it was.
     pub fn absorb(&mut self, kind: Kind, record: &Record, author: NodeId) -> Absorbed {
         match self {
-            Summary::Points(points) => points.absorb(record, author).map_or(Absorbed::Void, Absorbed::Entry),
+            Summary::Points(points) => points.absorb(record, author),
             Summary::Register(facts) => match Fact::from_record(kind, record) {
                 Some(fact) => {
                     let versions = facts.entry(record.key.clone()).or_default();
                     let row = (author, fact.clone());
-                    if let Err(at) = versions.binary_search_by_key(&author, |(node, _)| *node) {
+                    if let Err(at) = versions.binary_search(&row) {
                         versions.insert(at, row);
                     }
                     Absorbed::Fact(fact)

@@ -29,7 +29,15 @@ impl Millis {
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Hlc(pub u64);
 
+/// The last millisecond that 48 bits can name, in the year 10889.
+const MAX_MILLIS: u64 = (1 << 48) - 1;
+
 impl Hlc {
+    /// The first reading of a millisecond.
+    pub fn at(now: Millis) -> Hlc {
+        Hlc(now.0.min(MAX_MILLIS) << 16)
+    }
+
     /// The physical part.
     pub fn millis(self) -> Millis {
         Millis(self.0 >> 16)
@@ -38,7 +46,7 @@ impl Hlc {
     /// The next reading: never behind `self`, at `now` when `now` is ahead.
     #[must_use]
     pub fn tick(self, now: Millis) -> Hlc {
-        Hlc((self.0 + 1).max(now.0 << 16))
+        Hlc(self.0.saturating_add(1).max(Hlc::at(now).0))
     }
 }
 

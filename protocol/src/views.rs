@@ -15,7 +15,7 @@ use crate::summary::{Absorbed, Fact, Summary};
 use crate::time::Date;
 
 /// Organisations, nodes and revocations.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Directory {
     orgs: BTreeMap<OrgCode, Org>,
     nodes: BTreeMap<NodeId, NodeEntry>,
@@ -65,7 +65,7 @@ impl Directory {
 }
 
 /// Rules and redemption items in all their versions.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RuleBook {
     rules: BTreeMap<(RuleCode, Cohort), BTreeMap<Date, Rule>>,
     items: BTreeMap<ItemCode, BTreeMap<Date, Item>>,
@@ -94,14 +94,14 @@ impl RuleBook {
 }
 
 /// Enters a value unless a lower one stands there: of two that were written apart, every replica shows the same.
-fn keep_lower<K: Ord, V, R: Ord>(map: &mut BTreeMap<K, V>, key: K, value: V, rank: impl Fn(&V) -> R) {
-    if map.get(&key).is_none_or(|known| rank(&value) < rank(known)) {
+fn keep_lower<K: Ord, V: Ord>(map: &mut BTreeMap<K, V>, key: K, value: V) {
+    if map.get(&key).is_none_or(|known| value < *known) {
         map.insert(key, value);
     }
 }
 
 /// All views.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Views {
     /// Organisations, nodes, revocations.
     pub directory: Directory,
@@ -143,6 +143,11 @@ impl Views {
     pub(crate) fn absorb(&mut self, id: &DocId, absorbed: &Absorbed, author: NodeId) {
         match absorbed {
             Absorbed::Entry(entry) => self.book.entry(entry.account().clone()).or_default().absorb(entry, author),
+            Absorbed::Sums(sums) => {
+                for (account, totals) in sums {
+                    self.book.entry(account.clone()).or_default().merge(totals);
+                }
+            }
             Absorbed::Fact(fact) => self.absorb_fact(id, fact),
             Absorbed::Void => {}
         }
@@ -151,28 +156,24 @@ impl Views {
     fn absorb_fact(&mut self, id: &DocId, fact: &Fact) {
         match fact.clone() {
             Fact::Org(org) => {
-                let known = self.directory.orgs.get(&org.code).map_or(0, |o| o.version);
-                if org.version > known {
+                let rank = |org: &Org| (std::cmp::Reverse(org.version), org.name.clone());
+                if self.directory.orgs.get(&org.code).is_none_or(|known| rank(&org) < rank(known)) {
                     self.directory.orgs.insert(org.code.clone(), org);
                 }
             }
-            Fact::Node(node) => {
-                self.directory.nodes.entry(node.node).or_insert(node);
-            }
-            Fact::Revocation(revocation) => {
-                self.directory.revoked.entry(revocation.node).or_insert(revocation);
-            }
+            Fact::Node(node) => keep_lower(&mut self.directory.nodes, node.node, node),
+            Fact::Revocation(revocation) => keep_lower(&mut self.directory.revoked, revocation.node, revocation),
             Fact::Rule(rule) => {
                 let versions = self.rules.rules.entry((rule.code.clone(), rule.cohort)).or_default();
-                keep_lower(versions, rule.effective_from, rule, |rule| (rule.points, rule.daily_cap));
+                keep_lower(versions, rule.effective_from, rule);
             }
             Fact::Item(item) => {
                 let versions = self.rules.items.entry(item.code.clone()).or_default();
-                keep_lower(versions, item.effective_from, item, |item| item.price);
+                keep_lower(versions, item.effective_from, item);
             }
             Fact::Account(account) => {
                 let row = (id.org.clone(), account.clone());
-                keep_lower(&mut self.accounts, account.account, row, |(org, _)| org.clone());
+                keep_lower(&mut self.accounts, account.account, row);
             }
             Fact::Term(_) => {}
         }

@@ -22,6 +22,9 @@ use crate::time::{Date, Millis, Month};
 /// Changes that go into one segment.
 const CHANGES_PER_SEGMENT: usize = 4;
 
+/// Bytes of records that go into one change: with four changes a segment stays under its limits uncompressed.
+const CHANGE_BYTES: usize = 384 << 10;
+
 /// What to do when some commands of a list are refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
@@ -86,11 +89,16 @@ impl Replica {
     /// # Errors
     /// [`Code::TooLarge`] when a record does not fit a segment, which the limits on fields rule out.
     pub fn flush(&mut self, now: Millis) -> Result<(), Refusal> {
+        let mut new_directory = false;
         for (id, records) in std::mem::take(&mut self.staged) {
-            let changes: Vec<&[Record]> = records.chunks(limits::RECORDS).collect();
+            new_directory |= id.kind == Kind::Directory;
+            let changes = into_changes(&records);
             for group in changes.chunks(CHANGES_PER_SEGMENT) {
                 self.write_segment(now, &id, group)?;
             }
+        }
+        if new_directory {
+            self.directory_changed();
         }
         for ticket in std::mem::take(&mut self.tickets) {
             self.emit(Effect::Acknowledge(ticket));
@@ -103,8 +111,8 @@ impl Replica {
         let actor = self.actor();
         let doc = self.doc_mut(id);
         let (first, prev) = (doc.last(actor) + 1, doc.tip(actor));
-        let mut deps: Vec<ChangeHash> = doc.heads.iter().map(|head| ChangeHash(*head)).collect();
-        let mut start_op = doc.max_op + 1;
+        let (base, mut start_op) = doc.base(actor);
+        let mut deps: Vec<ChangeHash> = base.into_iter().map(ChangeHash).collect();
         let mut changes = Vec::with_capacity(group.len());
         for (records, seq) in group.iter().zip(first..) {
             let position = Position { actor, seq, start_op, deps, time: hlc.millis().seconds() };
@@ -128,9 +136,6 @@ impl Replica {
         let segment = Arc::new(segment);
         self.append(Arc::clone(&segment));
         self.announce(&segment, None);
-        if id.kind == Kind::Directory {
-            self.directory_changed();
-        }
         Ok(())
     }
 
@@ -180,7 +185,10 @@ impl Replica {
         let may = id.org.level() == id.kind.level()
             && access::may_write(org, id)
             && access::may_write_record(org, id, record.kind());
-        if may { Ok(()) } else { Err(Refusal::new(Code::NotAllowed, format_args!("{} in {id}", record.kind()))) }
+        if !may {
+            return Err(Refusal::new(Code::NotAllowed, format_args!("{} in {id}", record.kind())));
+        }
+        record.check()
     }
 
     /// Writes a fact unless the same stands there already.
@@ -221,18 +229,25 @@ impl Replica {
 
     /// Answers a retry: the same slip is [`Outcome::Already`], another under its number is refused.
     fn entered(&self, entry: &Entry) -> Result<Option<Outcome>, Refusal> {
-        let Some((_, slip)) = self.find_slip(entry.request()) else { return Ok(None) };
-        if slip.content == Slip::of(entry, self.node).content {
+        let content = Slip::of(entry, self.node).content;
+        if self.slips(entry.request()).any(|(_, slip)| slip.content == content) {
             return Ok(Some(Outcome::Already));
         }
-        Err(Refusal::new(Code::RequestReused, entry.request()))
+        match self.slips(entry.request()).next() {
+            Some(_) => Err(Refusal::new(Code::RequestReused, entry.request())),
+            None => Ok(None),
+        }
     }
 
-    /// The slip with this number in a ledger or counter that this node may write to; its own before another's.
-    fn find_slip(&self, request: &RequestId) -> Option<(&DocId, &Slip)> {
-        self.docs.iter().filter(|(id, _)| access::may_write(&self.member.org, id)).find_map(|(id, doc)| {
-            let Summary::Points(points) = &doc.summary else { return None };
-            points.slip(request, self.node).map(|slip| (id, slip))
+    /// The slips with this number in the ledgers and counters that this node may write to.
+    fn slips(&self, request: &RequestId) -> impl Iterator<Item = (&DocId, &Slip)> {
+        let may_write = |(id, _): &(&DocId, &Doc)| access::may_write(&self.member.org, id);
+        self.docs.iter().filter(may_write).flat_map(move |(id, doc)| {
+            let points = match &doc.summary {
+                Summary::Points(points) => Some(points),
+                Summary::Register(_) => None,
+            };
+            points.into_iter().flat_map(|points| points.under(request)).map(move |slip| (id, slip))
         })
     }
 
@@ -282,11 +297,6 @@ impl Replica {
     fn write_entry(&mut self, id: DocId, entry: &Entry, undo: &mut Option<Undo>) -> Result<Outcome, Refusal> {
         let record = entry.to_record();
         self.may_write(&id, &record)?;
-        for (name, value) in &record.fields {
-            if value.as_str().is_some_and(|text| text.len() > limits::VALUE_BYTES) {
-                return Err(Refusal::new(Code::TooLong, name));
-            }
-        }
         Ok(self.stage(id, record, undo))
     }
 
@@ -336,11 +346,9 @@ impl Replica {
 
     fn reverse(&mut self, request: &ReverseRequest, today: Date, undo: &mut Option<Undo>) -> Result<Outcome, Refusal> {
         let unknown = || Refusal::new(Code::UnknownEntry, &request.of);
-        let (id, slip) = self.find_slip(&request.of).ok_or_else(unknown)?;
-        let (id, slip) = (id.clone(), slip.clone());
-        if slip.author != self.node || !matches!(slip.sort, Sort::Award | Sort::Redemption) {
-            return Err(unknown());
-        }
+        let own = |slip: &Slip| slip.author == self.node && matches!(slip.sort, Sort::Award | Sort::Redemption);
+        let found = self.slips(&request.of).filter(|(_, slip)| own(slip)).min_by_key(|(_, slip)| slip.reversed);
+        let (id, slip) = found.map(|(id, slip)| (id.clone(), slip.clone())).ok_or_else(unknown)?;
         let redemption = slip.sort == Sort::Redemption;
         let debt = if redemption {
             Points::ZERO
@@ -361,14 +369,14 @@ impl Replica {
         if let Some(outcome) = self.entered(&entry)? {
             return Ok(outcome);
         }
-        if self.frozen {
-            // What is reversed may have been spent, granted away or reversed already by entries not yet back.
-            return Err(Refusal::new(Code::Frozen, &request.of));
-        }
         if slip.reversed {
             return Err(Refusal::new(Code::AlreadyReversed, &request.of));
         }
         not_future(request.date, today)?;
+        if self.frozen {
+            // The lost entries may have spent or reversed what this would reverse.
+            return Err(Refusal::new(Code::Frozen, &request.of));
+        }
         self.write_entry(id, &entry, undo)
     }
 
@@ -396,9 +404,30 @@ impl Replica {
             (_, Level::Merchant) => DocId::of_month(&request.to, Kind::Counter, month),
             _ => DocId::of_month(&self.account(&request.account)?.0, Kind::Ledger, month),
         };
+        if !access::may_read(&request.to, &id) {
+            // Rights that their holder never hears of are lost.
+            return Err(Refusal::new(Code::NotAllowed, format_args!("{id} / {}", request.to)));
+        }
         self.may_spend(&request.account, request.points)?;
         self.write_entry(id, &entry, undo)
     }
+}
+
+/// Cuts records into changes that stay within a reader's limits, and four of them within a segment's.
+fn into_changes(records: &[Record]) -> Vec<&[Record]> {
+    let mut changes = Vec::new();
+    let (mut from, mut bytes) = (0, 0);
+    for (at, record) in records.iter().enumerate() {
+        if at - from == limits::RECORDS || bytes + record.bytes() > CHANGE_BYTES {
+            changes.push(&records[from..at]);
+            (from, bytes) = (at, 0);
+        }
+        bytes += record.bytes();
+    }
+    if from < records.len() {
+        changes.push(&records[from..]);
+    }
+    changes
 }
 
 fn not_future(date: Date, today: Date) -> Result<(), Refusal> {

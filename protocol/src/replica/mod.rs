@@ -19,7 +19,7 @@ use crate::frame::Frame;
 use crate::id::{Actor, DocId, Kind, NodeId};
 use crate::org::OrgCode;
 use crate::record::Record;
-use crate::segment::{Segment, Verified};
+use crate::segment::{Header, Segment, Verified};
 use crate::time::{Hlc, Millis};
 use crate::views::Views;
 
@@ -45,7 +45,8 @@ pub struct Member {
     pub org: OrgCode,
     /// Public keys of the township's own nodes, by which the directory is believed.
     pub anchors: Vec<[u8; 32]>,
-    /// True after a restore or an unclean recovery: spending waits for the node's own lost entries.
+    /// True after a restore or an unclean recovery: spending waits for the node's own lost entries. The driver
+    /// keeps it true over further restarts until [`Replica::is_frozen`] has said no.
     pub frozen: bool,
 }
 
@@ -144,6 +145,8 @@ pub struct Replica {
     keys: KeyRing,
     clock: Hlc,
     frozen: bool,
+    /// Another process has written under this node's name and life: no township can thaw that.
+    cloned: bool,
     staged: BTreeMap<DocId, Vec<Record>>,
     next_ticket: u64,
     tickets: Vec<Ticket>,
@@ -172,6 +175,7 @@ impl Replica {
             views: Views::default(),
             keys: KeyRing::default(),
             clock: Hlc::default(),
+            cloned: false,
             staged: BTreeMap::new(),
             next_ticket: 0,
             tickets: Vec::new(),
@@ -201,15 +205,16 @@ impl Replica {
     }
 
     /// Applies a segment from the journal that the restored documents do not cover yet. False when its predecessors
-    /// are damaged or missing: it does not count until they, and it, have been fetched again from a peer.
+    /// are damaged or missing: it does not count until they, and it, have been fetched again from a peer, so that
+    /// the replica claims nothing that it lacks.
     ///
     /// # Errors
     /// When its body does not open.
     pub fn replay(&mut self, verified: Verified) -> Result<bool, Refusal> {
         let segment = verified.open()?;
-        let header = &segment.header;
-        let have = self.docs.get(&header.doc).map_or(0, |doc| doc.last(header.actor));
-        if header.first > have + 1 {
+        let Header { doc, actor, first, .. } = &segment.header;
+        let have = self.docs.get(doc).map_or(0, |doc| doc.last(*actor));
+        if *first > have + 1 {
             return Ok(false);
         }
         self.apply(&segment);
@@ -308,7 +313,9 @@ impl Replica {
     /// Enters the changes of a sound segment that are not here yet.
     fn apply(&mut self, segment: &Segment) {
         let header = &segment.header;
-        self.clock = self.clock.max(header.hlc);
+        if header.actor.node == self.node || self.is_township(header.actor.node) {
+            self.clock = self.clock.max(header.hlc);
+        }
         let have = self.docs.get(&header.doc).map_or(0, |doc| doc.last(header.actor));
         for ((seq, change), records) in (header.first..).zip(&segment.changes).zip(&segment.records) {
             if seq <= have {
@@ -330,7 +337,8 @@ impl Replica {
 
     fn refresh_keys(&mut self) {
         let directory = self.views.directory.nodes().map(|node| node.public_key);
-        let keys = self.member.anchors.iter().copied().chain(directory);
+        let own = *self.member.key.verifying_key().as_bytes();
+        let keys = self.member.anchors.iter().copied().chain([own]).chain(directory);
         self.keys = Arc::new(
             keys.filter_map(|key| VerifyingKey::from_bytes(&key).ok().map(|k| (NodeId::of_key(&key), k))).collect(),
         );
@@ -345,6 +353,14 @@ impl Replica {
             return Some(entry.org.clone());
         }
         self.member.anchors.iter().any(|key| NodeId::of_key(key) == node).then(|| self.member.org.township()).flatten()
+    }
+
+    /// Whether a node acts for this township, whose clock is believed.
+    fn is_township(&self, node: NodeId) -> bool {
+        match self.views.directory.node(node) {
+            Some(entry) => Some(&entry.org) == self.member.org.township().as_ref(),
+            None => self.member.anchors.iter().any(|key| NodeId::of_key(key) == node),
+        }
     }
 
     /// Documents that both this node and one of `org` may hold.

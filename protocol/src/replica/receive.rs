@@ -4,11 +4,15 @@ use std::sync::Arc;
 
 use super::{Alarm, Effect, PeerId, Replica};
 use crate::access;
+use crate::doc::{Doc, tip_mark};
 use crate::error::{Code, Refusal};
 use crate::frame::Frame;
 use crate::id::{Kind, NodeId};
-use crate::segment::{Header, Segment};
-use crate::time::Millis;
+use crate::segment::{ChangeId, Header, Segment};
+use crate::time::{Hlc, Millis};
+
+/// How far ahead of this node's own time another's clock may pull it: a day, as for a clock set to a wrong zone.
+const CLOCK_AHEAD_MS: u64 = 86_400_000;
 
 impl Replica {
     /// Takes a segment that `peer` sent and the driver has verified and opened.
@@ -20,11 +24,16 @@ impl Replica {
         let header = &segment.header;
         self.check_author(peer, &segment).inspect_err(|refusal| self.refused(peer, header, refusal))?;
         let have = self.docs.get(&header.doc).map_or(0, |doc| doc.last(header.actor));
+        if self.forked.contains(&(header.doc.clone(), header.actor)) {
+            let refusal = Refusal::new(Code::Forked, format_args!("{} {}", header.doc, header.actor));
+            self.refused(peer, header, &refusal);
+            return Err(refusal);
+        }
         if header.first > have + 1 {
             self.ask_again(peer, &header.doc);
             return Err(Refusal::new(Code::Gap, format_args!("{} {} after {have}", header.doc, header.actor)));
         }
-        self.check_branch(&segment, have).inspect_err(|refusal| self.refused(peer, header, refusal))?;
+        self.check_branch(peer, &segment, have).inspect_err(|refusal| self.refused(peer, header, refusal))?;
         if header.last <= have {
             self.counters.redundant += 1;
             self.peer_has(peer, header);
@@ -33,6 +42,10 @@ impl Replica {
         }
         let new_directory = header.doc.kind == Kind::Directory;
         self.apply(&segment);
+        let ahead = Hlc::at(Millis(now.0.saturating_add(CLOCK_AHEAD_MS)));
+        if segment.header.hlc <= ahead {
+            self.clock = self.clock.max(segment.header.hlc);
+        }
         self.counters.received += 1;
         let segment = Arc::new(segment);
         self.append(Arc::clone(&segment));
@@ -89,34 +102,57 @@ impl Replica {
         }
     }
 
-    /// Compares a segment with the branch that is here: the same numbers must carry the same changes.
-    fn check_branch(&mut self, segment: &Segment, have: u64) -> Result<(), Refusal> {
-        let Header { doc: id, actor, first, last, .. } = &segment.header;
+    /// Compares a segment with the branch that is here: the same numbers must carry the same changes, and the
+    /// first new one must number its operations after the last.
+    fn check_branch(&mut self, peer: PeerId, segment: &Segment, have: u64) -> Result<(), Refusal> {
+        let Header { doc: id, actor, last, .. } = &segment.header;
         let forked = |seq| Refusal::new(Code::Forked, format_args!("{id} {actor} at {seq}"));
-        if self.forked.contains(&(id.clone(), *actor)) {
-            return Err(forked(*first));
+        let differs = self.docs.get(id).and_then(|doc| first_difference(doc, segment, have));
+        if *actor == self.actor() && (differs.is_some() || *last > have) {
+            self.note_clone();
         }
-        let tip = self.docs.get(id).map_or([0; 32], |doc| doc.tip(*actor));
-        let same = if *first == have + 1 {
-            have == 0 || segment.prev == tip
-        } else if *last >= have {
-            // Numbers overlap: `first <= have <= last`, so the change numbered `have` is in the segment.
-            let at = usize::try_from(have - first).unwrap_or(usize::MAX);
-            segment.changes.get(at).is_some_and(|change| change.id == tip)
-        } else {
-            true
-        };
-        if same && *actor == self.actor() && *last > have {
-            // Somebody else continues under this node's own name and life.
-            self.frozen = true;
-            self.emit(Effect::Alarm(Alarm::Cloned));
-            return Err(forked(*last));
+        match differs {
+            Some(seq) => {
+                self.forked.insert((id.clone(), *actor));
+                self.emit(Effect::Alarm(Alarm::Forked { doc: id.clone(), actor: *actor, seq }));
+                // Two signed segments are the proof: the peer holds one, and gets the other.
+                self.emit(Effect::Serve { peer, doc: id.clone(), actor: *actor, after: seq - 1, upto: have });
+                Err(forked(seq))
+            }
+            None if *actor == self.actor() && *last > have => Err(forked(*last)),
+            None => self.check_operations(segment, have),
         }
-        if same {
-            return Ok(());
-        }
-        self.forked.insert((id.clone(), *actor));
-        self.emit(Effect::Alarm(Alarm::Forked { doc: id.clone(), actor: *actor, seq: have }));
-        Err(forked(have))
     }
+
+    fn check_operations(&self, segment: &Segment, have: u64) -> Result<(), Refusal> {
+        let Header { doc, actor, first, .. } = &segment.header;
+        let used = self.docs.get(doc).and_then(|doc| doc.vector.get(actor)).map_or(0, |tip| tip.max_op);
+        let new = (*first..).zip(&segment.changes).find(|(seq, _)| *seq > have);
+        match new {
+            Some((seq, change)) if change.start_op <= used => {
+                Err(Refusal::new(Code::BadSegment, format_args!("{doc} {actor} at {seq}: operation numbers")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Somebody else writes under this node's own name and life: nothing more may be spent here.
+    fn note_clone(&mut self) {
+        if !self.cloned {
+            self.emit(Effect::Alarm(Alarm::Cloned));
+        }
+        (self.cloned, self.frozen) = (true, true);
+    }
+}
+
+/// The first number under which a segment and the branch that is here hold different changes.
+fn first_difference(doc: &Doc, segment: &Segment, have: u64) -> Option<u64> {
+    let Header { actor, first, .. } = segment.header;
+    let here = |seq: u64, id: &ChangeId| match doc.vector.get(&actor) {
+        Some(tip) if tip.last == seq => tip.id == *id,
+        _ => doc.mark(actor, seq) == Some(tip_mark(id)),
+    };
+    let before = (first > 1).then_some((first - 1, &segment.prev));
+    let overlap = (first..=have).zip(&segment.changes).map(|(seq, change)| (seq, &change.id));
+    before.into_iter().chain(overlap).find(|(seq, id)| !here(*seq, id)).map(|(seq, _)| seq)
 }

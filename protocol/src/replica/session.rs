@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Alarm, Effect, Replica};
+use super::{Effect, Replica};
 use crate::access;
 use crate::doc::{doc_mark, first_eight, tip_mark};
 use crate::error::{Code, Refusal};
@@ -23,6 +23,10 @@ use crate::time::Millis;
 const DOC_MARKS: usize = 256;
 /// Vectors in one frame.
 const VECTORS_PER_FRAME: usize = 512;
+/// Rows of each sort kept for one connection; a peer that names more breaks the protocol.
+const SESSION_ROWS: usize = 1 << 17;
+/// Documents of unknown authors that are asked for again; the others come with the next connection.
+const RETRIED_DOCS: usize = 4096;
 /// Times that a document is asked for again over one connection: a peer whose journal has a hole cannot fill it.
 const ASK_AGAIN: u8 = 3;
 
@@ -42,14 +46,16 @@ pub(super) struct Session {
     known: BTreeMap<DocId, BTreeMap<Actor, u64>>,
     /// Documents whose vectors were sent to the peer.
     vectors_sent: BTreeSet<DocId>,
-    /// Marks of documents whose vectors the peer has sent.
-    vectors_heard: BTreeSet<u64>,
-    /// Organisations whose documents' digests were sent to the peer.
-    orgs_sent: BTreeSet<OrgCode>,
     /// Documents that differ and whose vectors the peer has yet to send.
     awaited: BTreeSet<u64>,
     /// Organisations that differ and whose documents' digests the peer has yet to send.
     awaited_orgs: BTreeSet<OrgCode>,
+    /// Whether this side's hello named organisations, not documents.
+    said_orgs: bool,
+    /// Organisations whose documents' digests were sent to the peer.
+    org_docs_sent: BTreeSet<OrgCode>,
+    /// Organisations whose documents' digests the peer has sent.
+    org_docs_seen: BTreeSet<OrgCode>,
     /// How often a document was asked for again after a gap.
     asked: BTreeMap<DocId, u8>,
     /// What the peer has and this node lacks: last sequence number by document and actor.
@@ -64,6 +70,19 @@ impl Session {
     /// Whether both sides have compared everything.
     fn has_compared(&self) -> bool {
         self.greeted && self.awaited.is_empty() && self.awaited_orgs.is_empty()
+    }
+
+    /// Whether the peer has named more than a township can have.
+    fn is_overfull(&self) -> bool {
+        let named = [
+            self.known.len(),
+            self.lacking.len(),
+            self.awaited.len(),
+            self.awaited_orgs.len(),
+            self.org_docs_sent.len(),
+            self.org_docs_seen.len(),
+        ];
+        named.into_iter().any(|count| count > SESSION_ROWS)
     }
 }
 
@@ -99,10 +118,11 @@ impl Replica {
             skew_ms: 0,
             known: BTreeMap::new(),
             vectors_sent: BTreeSet::new(),
-            vectors_heard: BTreeSet::new(),
-            orgs_sent: BTreeSet::new(),
             awaited: BTreeSet::new(),
             awaited_orgs: BTreeSet::new(),
+            said_orgs: false,
+            org_docs_sent: BTreeSet::new(),
+            org_docs_seen: BTreeSet::new(),
             asked: BTreeMap::new(),
             lacking: BTreeMap::new(),
             unknown_authors: BTreeSet::new(),
@@ -114,6 +134,9 @@ impl Replica {
             return;
         }
         let marks = self.marks_for(&org);
+        if let Some(session) = self.sessions.get_mut(&peer) {
+            session.said_orgs = matches!(marks, Marks::Orgs(_));
+        }
         let clock = self.tick(now);
         let org = self.member.org.clone();
         let hello = Hello { min_version: VERSION, max_version: VERSION, node: self.node, org, clock, marks };
@@ -131,6 +154,11 @@ impl Replica {
     /// [`Code::BadFrame`] and [`Code::BadVersion`]; the driver closes the connection.
     pub fn frame(&mut self, now: Millis, peer: PeerId, frame: Frame) -> Result<(), Refusal> {
         self.heard(now, peer);
+        if let Some(session) = self.sessions.get(&peer)
+            && self.views.directory.revocation(session.node).is_some()
+        {
+            return Err(Refusal::new(Code::Revoked, session.node));
+        }
         let greeted = self.sessions.get(&peer).is_some_and(|session| session.greeted);
         match frame {
             Frame::Hello(hello) if !greeted => self.greet(now, peer, hello)?,
@@ -143,7 +171,10 @@ impl Replica {
             Frame::Hello(_) | Frame::Segment(_) => return Err(Refusal::new(Code::BadFrame, "out of place")),
         }
         self.thaw_if_caught_up();
-        Ok(())
+        match self.sessions.get(&peer) {
+            Some(session) if session.is_overfull() => Err(Refusal::new(Code::TooLarge, "documents named by a peer")),
+            _ => Ok(()),
+        }
     }
 
     /// All connections.
@@ -153,7 +184,9 @@ impl Replica {
 
     fn status(&self, session: &Session) -> SessionStatus {
         let have = |doc: &DocId, actor: Actor| self.docs.get(doc).map_or(0, |d| d.last(actor));
-        let behind = session.lacking.iter().map(|((doc, actor), last)| last.saturating_sub(have(doc, *actor))).sum();
+        let lacking = session.lacking.iter().map(|((doc, actor), last)| last.saturating_sub(have(doc, *actor)));
+        // A peer may claim any number, so the sum must not trust them.
+        let behind = lacking.fold(0, u64::saturating_add);
         let ahead = self
             .shared_with(&session.org)
             .filter_map(|(id, doc)| session.known.get(id).map(|known| (doc, known)))
@@ -168,7 +201,7 @@ impl Replica {
             skew_ms: session.skew_ms,
             behind,
             ahead,
-            caught_up: session.has_compared() && session.lacking.is_empty(),
+            caught_up: session.has_compared() && behind == 0,
             promised: session.promised,
         }
     }
@@ -221,6 +254,7 @@ impl Replica {
         session.skew_ms = signed(hello.clock.millis()) - signed(now);
         let org = session.org.clone();
         match hello.marks {
+            Marks::Docs(theirs) if session.said_orgs => self.await_docs(peer, &theirs),
             Marks::Docs(theirs) => self.compare_docs(peer, &theirs, |_| true),
             Marks::Orgs(theirs) => {
                 let theirs: BTreeMap<OrgCode, u64> = theirs.into_iter().collect();
@@ -235,32 +269,59 @@ impl Replica {
                 if let Some(session) = self.sessions.get_mut(&peer) {
                     session.awaited_orgs = differing;
                 }
-                for org in mine.keys().chain(theirs.keys()).filter(|org| !equal.contains(*org)) {
-                    self.send_org_docs(peer, org);
+                for differs in mine.keys().filter(|org| !equal.contains(*org)) {
+                    self.send_org_docs(peer, differs);
+                }
+                for unknown in theirs.keys().filter(|org| !mine.contains_key(*org)) {
+                    self.send_org_docs(peer, unknown);
                 }
             }
         }
         Ok(())
     }
 
-    /// Sends the digests of one organisation's documents, once over a connection.
-    fn send_org_docs(&mut self, peer: PeerId, org: &OrgCode) {
-        let Some(session) = self.sessions.get_mut(&peer) else { return };
-        if !session.orgs_sent.insert(org.clone()) {
-            return;
+    /// The peer named documents, few as they are to it, while this side named organisations: whatever differs is
+    /// compared by organisation. The peer answers for those named here and asks about those that it sees differ.
+    fn await_docs(&mut self, peer: PeerId, theirs: &[(u64, u64)]) {
+        let Some(org) = self.session_org(peer).cloned() else { return };
+        let theirs: BTreeMap<u64, u64> = theirs.iter().copied().collect();
+        let (mut differing, mut here) = (BTreeSet::new(), BTreeSet::new());
+        for (id, doc) in self.shared_with(&org) {
+            here.insert(doc_mark(id));
+            if theirs.get(&doc_mark(id)) != Some(&doc.digest()) {
+                differing.insert(id.org.clone());
+            }
         }
-        let peer_org = session.org.clone();
-        let docs = self.shared_with(&peer_org).filter(|(id, _)| id.org == *org);
-        let docs = docs.map(|(id, doc)| (doc_mark(id), doc.digest())).collect();
-        self.emit(Effect::Send(peer, Frame::OrgDocs(org.clone(), docs)));
+        self.settle(peer, |id| !differing.contains(&id.org));
+        if let Some(session) = self.sessions.get_mut(&peer) {
+            session.awaited_orgs.extend(differing.iter().cloned());
+            session.awaited.extend(theirs.into_keys().filter(|mark| !here.contains(mark)));
+        }
+        for org in &differing {
+            self.send_org_docs(peer, org);
+        }
     }
 
-    /// Goes into an organisation that differs. The peer waits for our digests in return, even if it greeted by
-    /// document, or if we have seen no difference because something was written while the greetings crossed.
-    fn compare_org(&mut self, peer: PeerId, org: &OrgCode, theirs: &[(u64, u64)]) {
-        if let Some(session) = self.sessions.get_mut(&peer) {
-            session.awaited_orgs.remove(org);
+    fn send_org_docs(&mut self, peer: PeerId, org: &OrgCode) {
+        let Some(session) = self.sessions.get_mut(&peer) else { return };
+        if session.org_docs_sent.insert(org.clone()) {
+            let peer_org = session.org.clone();
+            let docs = self.docs_of(&peer_org, org);
+            self.emit(Effect::Send(peer, Frame::OrgDocs(org.clone(), docs)));
         }
+    }
+
+    fn docs_of(&self, peer_org: &OrgCode, org: &OrgCode) -> Vec<(u64, u64)> {
+        let docs = self.shared_with(peer_org).filter(|(id, _)| id.org == *org);
+        docs.map(|(id, doc)| (doc_mark(id), doc.digest())).collect()
+    }
+
+    fn compare_org(&mut self, peer: PeerId, org: &OrgCode, theirs: &[(u64, u64)]) {
+        let Some(session) = self.sessions.get_mut(&peer) else { return };
+        if !session.org_docs_seen.insert(org.clone()) {
+            return;
+        }
+        session.awaited_orgs.remove(org);
         self.send_org_docs(peer, org);
         self.compare_docs(peer, theirs, |id| id.org == *org);
     }
@@ -290,18 +351,21 @@ impl Replica {
         self.settle(peer, |id| {
             mine.get(&doc_mark(id)).is_some_and(|(_, digest)| theirs.get(&doc_mark(id)) == Some(digest))
         });
-        let awaited = theirs.iter().filter(|(mark, digest)| mine.get(mark).is_none_or(|(_, d)| d != *digest));
-        let awaited: Vec<u64> = awaited.map(|(mark, _)| *mark).collect();
-        let Some(session) = self.sessions.get_mut(&peer) else { return };
-        session.awaited.extend(awaited.into_iter().filter(|mark| !session.vectors_heard.contains(mark)));
+        if let Some(session) = self.sessions.get_mut(&peer) {
+            for (mark, digest) in &theirs {
+                if mine.get(mark).is_some_and(|(_, mine)| mine == digest) {
+                    session.awaited.remove(mark);
+                } else {
+                    session.awaited.insert(*mark);
+                }
+            }
+        }
         let mut differing = Vec::new();
         let mut alone = Vec::new();
-        // A document may be compared twice, by the greeting and by its organisation: what was said is not repeated.
-        for (mark, (id, digest)) in mine.into_iter().filter(|(_, (id, _))| !session.vectors_sent.contains(id)) {
+        for (mark, (id, digest)) in mine {
             match theirs.get(&mark) {
                 Some(their_digest) if *their_digest == digest => {}
                 Some(_) => differing.push(id),
-                None if session.known.contains_key(&id) => {}
                 None => alone.push(id),
             }
         }
@@ -335,11 +399,12 @@ impl Replica {
         let Some(org) = self.session_org(peer).cloned() else { return };
         let mut mine_unsent = Vec::new();
         let mut to_serve = Vec::new();
-        for DocVector { doc: id, tips } in vectors {
+        for DocVector { doc: id, mut tips } in vectors {
             if !access::may_carry(&org, &id) || !access::may_carry(&self.member.org, &id) {
                 continue;
             }
-            self.note_forks(&id, &tips);
+            tips.retain(|(_, last, _)| *last > 0);
+            self.doubt_forks(&id, &mut tips);
             let lacking: Vec<_> = tips
                 .iter()
                 .filter(|(actor, last, _)| self.docs.get(&id).map_or(0, |doc| doc.last(*actor)) < *last)
@@ -347,7 +412,6 @@ impl Replica {
                 .collect();
             let Some(session) = self.sessions.get_mut(&peer) else { return };
             session.awaited.remove(&doc_mark(&id));
-            session.vectors_heard.insert(doc_mark(&id));
             session.lacking.extend(lacking);
             if !session.vectors_sent.contains(&id) && self.docs.contains_key(&id) {
                 mine_unsent.push(id.clone());
@@ -361,16 +425,13 @@ impl Replica {
         }
     }
 
-    /// An equal number with another hash is a fork, known before any segment moves.
-    fn note_forks(&mut self, id: &DocId, tips: &[(Actor, u64, u64)]) {
+    /// A number that stands here with another hash is a fork, or a lie. A peer's word is no proof against an author:
+    /// the branch is served to it from that number on, and whoever holds both signed segments has the proof.
+    fn doubt_forks(&self, id: &DocId, tips: &mut [(Actor, u64, u64)]) {
         let Some(doc) = self.docs.get(id) else { return };
-        let differs = |actor: &Actor, last: u64, mark: u64| {
-            doc.vector.get(actor).is_some_and(|tip| tip.last == last && tip_mark(&tip.id) != mark)
-        };
-        let forks: Vec<_> = tips.iter().filter(|(a, l, m)| differs(a, *l, *m)).map(|(a, l, _)| (*a, *l)).collect();
-        for (actor, seq) in forks {
-            if self.forked.insert((id.clone(), actor)) {
-                self.emit(Effect::Alarm(Alarm::Forked { doc: id.clone(), actor, seq }));
+        for (actor, last, mark) in tips {
+            if doc.mark(*actor, *last).is_some_and(|here| here != *mark) {
+                *last -= 1;
             }
         }
     }
@@ -457,7 +518,9 @@ impl Replica {
     }
 
     pub(super) fn retry_later(&mut self, peer: PeerId, id: &DocId) {
-        if let Some(session) = self.sessions.get_mut(&peer) {
+        if let Some(session) = self.sessions.get_mut(&peer)
+            && session.unknown_authors.len() < RETRIED_DOCS
+        {
             session.unknown_authors.insert(id.clone());
         }
     }
@@ -495,12 +558,14 @@ impl Replica {
     /// A restored node may spend again once the township has nothing of its own that it lacks.
     pub(super) fn thaw_if_caught_up(&mut self) {
         let township = self.member.org.township();
+        let have = |doc: &DocId, actor: Actor| self.docs.get(doc).map_or(0, |d| d.last(actor));
         let caught_up = |session: &Session| {
+            let own = session.lacking.iter().filter(|((_, actor), _)| actor.node == self.node);
             Some(&session.org) == township.as_ref()
                 && session.has_compared()
-                && session.lacking.keys().all(|(_, actor)| actor.node != self.node)
+                && own.map(|((doc, actor), last)| last.saturating_sub(have(doc, *actor))).all(|behind| behind == 0)
         };
-        if self.frozen && self.sessions.values().any(caught_up) {
+        if self.frozen && !self.cloned && self.sessions.values().any(caught_up) {
             self.frozen = false;
         }
     }

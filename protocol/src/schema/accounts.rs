@@ -7,7 +7,7 @@ use crate::record::Record;
 use crate::time::{Date, parse_date};
 
 /// One account.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Account {
     /// Its number.
     pub account: AccountId,

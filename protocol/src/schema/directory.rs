@@ -10,7 +10,7 @@ use crate::org::OrgCode;
 use crate::record::Record;
 
 /// An organisation.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Org {
     /// Its permanent code.
     pub code: OrgCode,
@@ -21,7 +21,7 @@ pub struct Org {
 }
 
 /// An enrolled node.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct NodeEntry {
     /// The fingerprint of its key.
     pub node: NodeId,
@@ -34,7 +34,7 @@ pub struct NodeEntry {
 }
 
 /// A node whose word counts no further.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Revocation {
     /// The node.
     pub node: NodeId,

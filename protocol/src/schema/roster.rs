@@ -25,7 +25,7 @@ choices! {
 }
 
 /// One row of the roster.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct RosterRow {
     /// Pseudonymous code of the person.
     pub person: SmolStr,

@@ -10,7 +10,7 @@ use crate::record::Record;
 use crate::time::{Date, parse_date};
 
 /// One version of a rule for one resident segment.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Rule {
     /// Its code.
     pub code: RuleCode,
@@ -25,7 +25,7 @@ pub struct Rule {
 }
 
 /// One version of a redemption item.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Item {
     /// Its code.
     pub code: ItemCode,

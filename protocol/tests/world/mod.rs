@@ -6,10 +6,14 @@ use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
 use xiangyue_protocol::frame::Frame;
-use xiangyue_protocol::replica::{Effect, Member, Mode, PeerId, Replica};
-use xiangyue_protocol::schema::{Account, Award, Cohort, HolderKind, NodeEntry, Org, Points, Rule};
+use xiangyue_protocol::replica::{Alarm, Effect, Member, Mode, PeerId, Replica};
+use xiangyue_protocol::schema::{
+    Account, Award, Cohort, HolderKind, Item, NodeEntry, Org, Points, Redemption, Revocation, Rule,
+};
 use xiangyue_protocol::segment::{Sealed, Segment};
-use xiangyue_protocol::{Actor, Command, DocId, Millis, OrgCode, Outcome, Refusal};
+use xiangyue_protocol::{
+    Actor, Code, Command, DocId, GrantRequest, Millis, NodeId, OrgCode, Outcome, Refusal, ReverseRequest,
+};
 
 /// 2021-01-20 08:00 in China.
 pub(crate) const NOW: Millis = Millis(1_611_100_800_000);
@@ -26,7 +30,21 @@ pub(crate) struct World {
     wire: VecDeque<(PeerId, Frame)>,
     next_peer: u64,
     frames: usize,
+    bytes: usize,
+    /// Alarms and closed connections are faults unless a test expects them.
+    pub(crate) strict: bool,
+    pub(crate) alarms: Vec<(usize, Alarm)>,
+    pub(crate) closed: Vec<(usize, Refusal)>,
+    pub(crate) refused: Vec<(usize, Refusal)>,
 }
+
+/// A township, three villages and a merchant: the node numbers of [`World::whole`].
+pub(crate) const TOWNSHIP: usize = 0;
+pub(crate) const VILLAGE: usize = 1;
+pub(crate) const OTHER: usize = 2;
+pub(crate) const MERCHANT: usize = 3;
+pub(crate) const VILLAGE_CODE: &str = "110112119201";
+pub(crate) const MERCHANT_CODE: &str = "110112119M01";
 
 pub(crate) fn org(text: &str) -> OrgCode {
     text.parse().unwrap()
@@ -65,35 +83,114 @@ pub(crate) fn rule(code: &str, points: i64) -> Command {
     })
 }
 
-fn key(n: u8) -> SigningKey {
+pub(crate) fn item(code: &str, price: i64) -> Command {
+    let effective_from = "2020-01-01".parse().unwrap();
+    Command::Item(Item { code: code.parse().unwrap(), price: Points(price), effective_from })
+}
+
+pub(crate) fn redeem(request: &str, account: &str, points: i64) -> Command {
+    Command::Redeem(Redemption {
+        request: request.parse().unwrap(),
+        account: account.parse().unwrap(),
+        item: "I1".parse().unwrap(),
+        points: Points(points),
+        date: "2021-01-06".parse().unwrap(),
+        merchant: None,
+        by: "c1".into(),
+    })
+}
+
+pub(crate) fn reverse(request: &str, of: &str) -> Command {
+    Command::Reverse(ReverseRequest {
+        request: request.parse().unwrap(),
+        of: of.parse().unwrap(),
+        date: "2021-01-07".parse().unwrap(),
+        by: "c1".into(),
+        memo: "".into(),
+    })
+}
+
+pub(crate) fn grant(request: &str, account: &str, points: i64, to: &str) -> Command {
+    Command::Grant(GrantRequest {
+        request: request.parse().unwrap(),
+        account: account.parse().unwrap(),
+        points: Points(points),
+        to: org(to),
+        date: "2021-01-06".parse().unwrap(),
+        by: "c1".into(),
+    })
+}
+
+pub(crate) fn revoke(node: NodeId) -> Command {
+    Command::Revoke(Revocation { node, at: 0, reason: "lost".into() })
+}
+
+/// The entries by which a township makes an organisation and its node known.
+pub(crate) fn enrol(code: &OrgCode, key: &SigningKey) -> [Command; 2] {
+    let public_key = key.verifying_key().to_bytes();
+    let node = NodeId::of_key(&public_key);
+    [
+        Command::Org(Org { code: code.clone(), name: format!("org {code}").into(), version: 1 }),
+        Command::Node(NodeEntry { node, public_key, org: code.clone(), address: "".into() }),
+    ]
+}
+
+/// A replica as of its first life.
+pub(crate) fn newborn(n: u8, code: &str) -> Replica {
+    life(n, code, 1, false)
+}
+
+/// A replica in one of its lives.
+pub(crate) fn life(n: u8, code: &str, incarnation: u32, frozen: bool) -> Replica {
+    let anchors = vec![key(0).verifying_key().to_bytes()];
+    Replica::new(Member { key: key(n), incarnation, org: org(code), anchors, frozen }).unwrap()
+}
+
+pub(crate) fn key(n: u8) -> SigningKey {
     SigningKey::from_bytes(&[n + 1; 32])
 }
 
 impl World {
     /// Node 0 is the township, which has enrolled nodes 1 to `villages` of villages ...201, ...202 and so on.
     pub(crate) fn township_with(villages: u8) -> World {
-        let township = org("110112119");
-        let anchor = key(0).verifying_key().to_bytes();
-        let mut nodes = Vec::new();
-        for n in 0..=villages {
-            let org = if n == 0 { township.clone() } else { org(&format!("110112119{}", 200 + u32::from(n))) };
-            let member = Member { key: key(n), incarnation: 1, org, anchors: vec![anchor], frozen: false };
-            nodes.push(Node { replica: Replica::new(member).unwrap(), journal: Vec::new(), acknowledged: 0 });
-        }
-        let mut world = World { nodes, links: BTreeMap::new(), wire: VecDeque::new(), next_peer: 0, frames: 0 };
+        let codes: Vec<String> = (0..=villages)
+            .map(|n| if n == 0 { "110112119".to_owned() } else { format!("110112119{}", 200 + u32::from(n)) })
+            .collect();
+        World::of(&codes.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+
+    /// Township, two villages, one merchant; all synced; account A1 with 100 points at the first village.
+    pub(crate) fn whole() -> World {
+        let mut world = World::of(&["110112119", VILLAGE_CODE, "110112119202", MERCHANT_CODE]);
+        world.commit(TOWNSHIP, vec![item("I1", 0)]).unwrap();
+        world.connect_all();
+        world.settle();
+        world.commit(VILLAGE, vec![open_account("A1", VILLAGE_CODE), award("s1", "A1", 100)]).unwrap();
+        world.settle();
+        world
+    }
+
+    /// Nodes of these organisations; the first is the township and has enrolled the others.
+    pub(crate) fn of(codes: &[&str]) -> World {
+        let node = |(n, code): (u8, &&str)| Node { replica: newborn(n, code), journal: Vec::new(), acknowledged: 0 };
+        let nodes = (0..).zip(codes).map(node).collect();
+        let mut world = World {
+            nodes,
+            links: BTreeMap::new(),
+            wire: VecDeque::new(),
+            next_peer: 0,
+            frames: 0,
+            bytes: 0,
+            strict: true,
+            alarms: Vec::new(),
+            closed: Vec::new(),
+            refused: Vec::new(),
+        };
         let entries: Vec<Command> = world
             .nodes
             .iter()
             .zip(0u8..)
-            .flat_map(|(node, n)| {
-                let (code, id) = (node.replica.org().clone(), node.replica.node());
-                let public_key = key(n).verifying_key().to_bytes();
-                let name = format!("org {code}").into();
-                [
-                    Command::Org(Org { code: code.clone(), name, version: 1 }),
-                    Command::Node(NodeEntry { node: id, public_key, org: code, address: "".into() }),
-                ]
-            })
+            .flat_map(|(node, n)| enrol(node.replica.org(), &key(n)))
             .chain([rule("R1", 100)])
             .collect();
         world.commit(0, entries).unwrap();
@@ -110,6 +207,42 @@ impl World {
 
     pub(crate) fn journal(&self, node: usize) -> &[Arc<Segment>] {
         &self.nodes[node].journal
+    }
+
+    pub(crate) fn bytes_sent(&self) -> usize {
+        self.bytes
+    }
+
+    /// Adds a node that runs beside the others.
+    pub(crate) fn add(&mut self, replica: Replica) -> usize {
+        self.nodes.push(Node { replica, journal: Vec::new(), acknowledged: 0 });
+        self.nodes.len() - 1
+    }
+
+    /// Puts another replica in a node's place, with the segments that it starts from.
+    pub(crate) fn replace(&mut self, node: usize, mut replica: Replica, journal: Vec<Arc<Segment>>) {
+        for segment in &journal {
+            replica.replay(Sealed::parse(Arc::clone(&segment.bytes)).unwrap().from_journal()).unwrap();
+        }
+        self.nodes[node] = Node { replica, journal, acknowledged: 0 };
+    }
+
+    /// Connects everyone to the township, and the villages to the merchant.
+    pub(crate) fn connect_all(&mut self) {
+        (1..self.nodes.len()).for_each(|node| self.connect(TOWNSHIP, node));
+    }
+
+    /// Hands a segment to a node as if a peer had sent it, and says what became of it.
+    pub(crate) fn inject(&mut self, to: usize, from: PeerId, bytes: Arc<[u8]>) -> Result<(), Refusal> {
+        let taken = deliver(&mut self.nodes[to].replica, from, bytes);
+        self.drain(to);
+        taken
+    }
+
+    /// The end of the connection between two nodes at the first of them.
+    pub(crate) fn peer(&self, at: usize, other: usize) -> PeerId {
+        let link = self.links.iter().find(|(_, (from, to, _))| (*from, *to) == (at, other));
+        *link.expect("connected").0
     }
 
     pub(crate) fn frames_sent(&self) -> usize {
@@ -148,18 +281,31 @@ impl World {
 
     /// Delivers until nothing is on the way.
     pub(crate) fn settle(&mut self) {
-        while let Some((peer, frame)) = self.wire.pop_front() {
-            let Some((_, to, at)) = self.links.get(&peer).copied() else { continue };
-            let replica = &mut self.nodes[to].replica;
-            match frame {
-                Frame::Segment(bytes) => deliver(replica, at, bytes),
-                frame => replica.frame(NOW, at, frame).expect("honest peers send sound frames"),
-            }
-            self.drain(to);
-        }
+        while self.step() {}
     }
 
-    fn drain(&mut self, at: usize) {
+    /// Delivers one frame; false when nothing is on the way.
+    pub(crate) fn step(&mut self) -> bool {
+        let Some((peer, frame)) = self.wire.pop_front() else { return false };
+        let Some((_, to, at)) = self.links.get(&peer).copied() else { return true };
+        let replica = &mut self.nodes[to].replica;
+        match frame {
+            Frame::Segment(bytes) => {
+                let refusal = deliver(replica, at, bytes).err().filter(|r| r.code() != Code::UnknownAuthor);
+                assert!(refusal.is_none() || !self.strict, "{refusal:?}");
+                self.refused.extend(refusal.map(|refusal| (to, refusal)));
+            }
+            frame => match replica.frame(NOW, at, frame) {
+                Err(refusal) if self.strict => panic!("honest peers send sound frames: {refusal}"),
+                Err(refusal) => self.closed.push((to, refusal)),
+                Ok(()) => {}
+            },
+        }
+        self.drain(to);
+        true
+    }
+
+    pub(crate) fn drain(&mut self, at: usize) {
         while let Some(effect) = self.nodes[at].replica.poll_effect() {
             match effect {
                 Effect::Append { token, segment } => {
@@ -173,8 +319,10 @@ impl World {
                         self.send(peer, Frame::Segment(bytes));
                     }
                 }
-                Effect::Close(peer, refusal) => panic!("{peer:?} closed: {refusal}"),
-                Effect::Alarm(alarm) => panic!("{alarm:?}"),
+                Effect::Close(peer, refusal) if self.strict => panic!("{peer:?} closed: {refusal}"),
+                Effect::Alarm(alarm) if self.strict => panic!("{alarm:?}"),
+                Effect::Close(_, refusal) => self.closed.push((at, refusal)),
+                Effect::Alarm(alarm) => self.alarms.push((at, alarm)),
             }
         }
     }
@@ -188,18 +336,63 @@ impl World {
 
     fn send(&mut self, peer: PeerId, frame: Frame) {
         self.frames += 1;
+        self.bytes += frame.encode().len();
         self.wire.push_back((peer, frame));
     }
 }
 
 /// What a driver does with a segment from a peer.
-pub(crate) fn deliver(replica: &mut Replica, from: PeerId, bytes: Arc<[u8]>) {
-    let sealed = Sealed::parse(bytes).expect("sound");
+pub(crate) fn deliver(replica: &mut Replica, from: PeerId, bytes: Arc<[u8]>) -> Result<(), Refusal> {
+    let sealed = Sealed::parse(bytes)?;
     let header = sealed.header.clone();
-    let Some(key) = replica.keys().get(&header.actor.node).copied() else {
-        let refusal = Refusal::new(xiangyue_protocol::Code::UnknownAuthor, header.actor.node);
-        return replica.reject(NOW, from, &header, &refusal);
+    let opened = match replica.keys().get(&header.actor.node) {
+        Some(key) => sealed.verify(key).and_then(|verified| verified.open()),
+        None => Err(Refusal::new(Code::UnknownAuthor, header.actor.node)),
     };
-    let segment = sealed.verify(&key).expect("signed").open().expect("sound");
-    replica.receive(NOW, from, segment).expect("accepted");
+    match opened {
+        Ok(segment) => replica.receive(NOW, from, segment),
+        Err(refusal) => {
+            replica.reject(NOW, from, &header, &refusal);
+            Err(refusal)
+        }
+    }
+}
+
+/// Everything that a replica believes, for comparing before and after.
+pub(crate) fn beliefs(replica: &Replica) -> (BTreeMap<DocId, xiangyue_protocol::doc::Doc>, String) {
+    (replica.docs().clone(), format!("{:?}", replica.views()))
+}
+
+/// Drains a replica that has no driver: everything becomes durable at once.
+pub(crate) fn drained(replica: &mut Replica) -> Vec<Effect> {
+    let mut effects = Vec::new();
+    while let Some(effect) = replica.poll_effect() {
+        if let Effect::Append { token, .. } = &effect {
+            replica.durable(*token);
+        }
+        effects.push(effect);
+    }
+    effects
+}
+
+/// Commits at a replica that has no driver and gives back the segments written.
+pub(crate) fn write(replica: &mut Replica, commands: &[Command]) -> Vec<Arc<Segment>> {
+    let (answers, _) = replica.submit(NOW, commands, Mode::AllOrNothing);
+    answers.into_iter().for_each(|answer| assert!(answer.is_ok(), "{answer:?}"));
+    replica.flush(NOW).unwrap();
+    let effects = drained(replica);
+    effects
+        .into_iter()
+        .filter_map(|e| if let Effect::Append { segment, .. } = e { Some(segment) } else { None })
+        .collect()
+}
+
+/// Commits and gives the refusal of the last command.
+pub(crate) fn refusal(replica: &mut Replica, command: Command) -> Code {
+    let before = beliefs(replica);
+    let (answers, _) = replica.submit(NOW, &[command], Mode::AllOrNothing);
+    replica.flush(NOW).unwrap();
+    drained(replica);
+    assert_eq!(beliefs(replica), before, "a refusal changes nothing");
+    answers[0].as_ref().expect_err("refused").code()
 }

@@ -1,0 +1,218 @@
+//! Whatever the order in which segments arrive, heads are Automerge's heads and every figure is the same.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod forge;
+mod world;
+
+use std::collections::BTreeSet;
+
+use automerge::Automerge;
+use forge::{Author, signing_key};
+use proptest::prelude::*;
+use world::{MERCHANT_CODE, NOW, VILLAGE_CODE, deliver, drained, enrol, key, newborn, org};
+use xiangyue_protocol::DocId;
+use xiangyue_protocol::record::Record;
+use xiangyue_protocol::replica::{PeerId, Replica};
+use xiangyue_protocol::schema::{Award, Entry, Grant, Points, Redemption, Reversal};
+use xiangyue_protocol::segment::{ChangeId, Sealed, Segment};
+use xiangyue_protocol::views::Views;
+
+const LEDGER: &str = "110112119201/ledger/2021-01";
+
+/// The township's replica with the village and a second node of it in the directory.
+fn reader() -> Replica {
+    let mut township = newborn(0, "110112119");
+    let mut commands = enrol(&org(VILLAGE_CODE), &key(1)).to_vec();
+    commands.extend(enrol(&org(VILLAGE_CODE), &key(2))[1..].to_vec());
+    commands.extend(enrol(&org(MERCHANT_CODE), &key(3)));
+    world::write(&mut township, &commands);
+    township.connected(NOW, PeerId(1), newborn(1, VILLAGE_CODE).node(), org(VILLAGE_CODE));
+    township
+}
+
+/// What authors write, and on whose changes of the others they build.
+#[derive(Clone, Debug)]
+struct Step {
+    author: usize,
+    entry: u8,
+    /// For each other author: whether its last change is named.
+    on: [bool; 3],
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = (0usize..3, any::<u8>(), any::<[bool; 3]>());
+    proptest::collection::vec(step.prop_map(|(author, entry, on)| Step { author, entry, on }), 1..24)
+}
+
+/// Entries from a small space of numbers, accounts and amounts, so that they collide in every way.
+fn entry(n: u8) -> Entry {
+    let (request, of) = (format!("s{}", n % 4).parse().unwrap(), format!("s{}", (n / 4) % 4).parse().unwrap());
+    let account = format!("A{}", n & 1).parse().unwrap();
+    let points = Points(10 + i64::from((n >> 5) & 1));
+    let part = Points(i64::from((n >> 6) & 1) * 3);
+    let date = format!("2021-01-0{}", 1 + (n >> 7)).parse().unwrap();
+    let by = "c1".into();
+    match (n / 16) % 4 {
+        0 => {
+            let (rule, memo) = ("R1".parse().unwrap(), format!("{n}").into());
+            Entry::Award(Award { request, account, rule, points, repaid: part, date, by, memo })
+        }
+        1 => {
+            let item = "I1".parse().unwrap();
+            Entry::Redemption(Redemption { request, account, item, points, date, merchant: None, by })
+        }
+        2 => {
+            let (redemption, memo) = (n & 2 != 0, "".into());
+            Entry::Reversal(Reversal { request, of, account, redemption, points, debt: part, date, by, memo })
+        }
+        _ => Entry::Grant(Grant { request, account, points, to: newborn(3, MERCHANT_CODE).node(), date, by }),
+    }
+}
+
+/// Two lives of one village node, and a second node of the village.
+fn authors() -> [Author; 3] {
+    [Author::new(key(1), 1, LEDGER), Author::new(key(1), 2, LEDGER), Author::new(key(2), 1, LEDGER)]
+}
+
+fn written(steps: &[Step], record: impl Fn(&Step) -> Record) -> Vec<Segment> {
+    let mut authors = authors();
+    let mut segments = Vec::new();
+    for step in steps {
+        let others: Vec<Author> = (0..3)
+            .filter(|n| *n != step.author && step.on[*n] && authors[*n].last > 0)
+            .map(|n| authors[n].clone())
+            .collect();
+        let heads: Vec<ChangeId> = others.iter().map(|author| author.tip).collect();
+        let author = &mut authors[step.author];
+        author.next_op = others.iter().map(|other| other.next_op).fold(author.next_op, u64::max);
+        segments.push(author.write_on(&[record(step)], &heads));
+    }
+    segments
+}
+
+/// Shuffles segments, keeping each author's own order, as it is on any path.
+fn interleaved(segments: &[Segment], picks: &[usize]) -> Vec<Segment> {
+    let actors: BTreeSet<_> = segments.iter().map(|segment| segment.header.actor).collect();
+    let queue = |actor: &_| segments.iter().filter(|s| s.header.actor == *actor).cloned().collect::<Vec<_>>();
+    let mut queues: Vec<Vec<Segment>> = actors.iter().map(queue).collect();
+    let mut order = Vec::new();
+    for at in 0..segments.len() {
+        queues.retain(|queue| !queue.is_empty());
+        let pick = picks.get(at).copied().unwrap_or(0) % queues.len();
+        order.push(queues[pick].remove(0));
+    }
+    order
+}
+
+fn automerge_heads(segments: &[Segment]) -> BTreeSet<ChangeId> {
+    let mut doc = Automerge::new();
+    for segment in segments {
+        let changes = Sealed::parse(segment.bytes.clone()).unwrap().from_journal().changes().unwrap();
+        doc.apply_changes(changes).unwrap();
+    }
+    let loaded = Automerge::load(&doc.save()).expect("what replicas accept can be saved and loaded");
+    assert_eq!(loaded.get_heads(), doc.get_heads());
+    doc.get_heads().into_iter().map(|hash| hash.0).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn heads_and_sums_do_not_depend_on_the_order_of_delivery(
+        steps in steps(),
+        one in proptest::collection::vec(0usize..3, 24),
+        two in proptest::collection::vec(0usize..3, 24),
+    ) {
+        let segments = written(&steps, |step| entry(step.entry).to_record());
+        let ledger: DocId = LEDGER.parse().unwrap();
+        let states = [one, two].map(|picks| {
+            let mut replica = reader();
+            for segment in interleaved(&segments, &picks) {
+                deliver(&mut replica, PeerId(1), segment.bytes).expect("taken");
+                drained(&mut replica);
+            }
+            replica
+        });
+        let [a, b] = &states;
+        prop_assert_eq!(&a.docs()[&ledger], &b.docs()[&ledger]);
+        prop_assert_eq!(a.views(), b.views());
+        prop_assert_eq!(a.views(), &Views::of(a.docs().iter()), "rebuilt from summaries");
+        let doc = &a.docs()[&ledger];
+        prop_assert_eq!(&doc.heads, &automerge_heads(&segments));
+        prop_assert!(doc.awaited.is_empty(), "everything has arrived");
+        let stored = postcard::to_stdvec(doc).unwrap();
+        prop_assert_eq!(&postcard::from_bytes::<xiangyue_protocol::doc::Doc>(&stored).unwrap(), doc);
+    }
+
+    #[test]
+    fn a_summary_and_the_tail_after_it_equal_a_full_replay(
+        steps in steps(),
+        picks in proptest::collection::vec(0usize..3, 24),
+        cut in any::<proptest::sample::Index>(),
+    ) {
+        let order = interleaved(&written(&steps, |step| entry(step.entry).to_record()), &picks);
+        let replay = |replica: &mut Replica, segments: &[Segment]| {
+            for segment in segments {
+                replica.replay(Sealed::parse(segment.bytes.clone()).unwrap().from_journal()).unwrap();
+            }
+        };
+        let mut full = newborn(0, "110112119");
+        replay(&mut full, &order);
+        let cut = cut.index(order.len() + 1);
+        let mut stored = newborn(0, "110112119");
+        replay(&mut stored, &order[..cut]);
+        let mut restored = newborn(0, "110112119");
+        for (id, doc) in stored.docs() {
+            let bytes = postcard::to_stdvec(doc).unwrap();
+            restored.restore(id.clone(), postcard::from_bytes(&bytes).unwrap());
+        }
+        // The tail of the journal overlaps what the stored documents cover.
+        replay(&mut restored, &order[cut / 2..]);
+        prop_assert_eq!(restored.views(), full.views());
+        for (id, doc) in full.docs() {
+            let mut restored = restored.docs()[id].clone();
+            restored.segments = doc.segments;
+            prop_assert_eq!(&restored, doc);
+        }
+    }
+
+    #[test]
+    fn registers_show_the_same_facts_in_any_order(
+        steps in steps(),
+        one in proptest::collection::vec(0usize..3, 24),
+        two in proptest::collection::vec(0usize..3, 24),
+    ) {
+        let fact = |step: &Step| {
+            Record::new(format!("A{}", step.entry % 2), "account")
+                .text("holder", if step.entry & 2 == 0 { "person" } else { "household" })
+                .text("segment", if step.entry & 4 == 0 { "villager" } else { "party" })
+                .text("opened", format!("2020-01-0{}", 1 + step.entry % 7))
+        };
+        let segments = written(&steps, fact);
+        let doc: DocId = "110112119201/accounts".parse().unwrap();
+        let views = [one, two].map(|picks| {
+            let mut summary = xiangyue_protocol::doc::Doc::empty(&doc);
+            for segment in interleaved(&segments, &picks) {
+                for record in segment.records.iter().flatten() {
+                    summary.summary.absorb(doc.kind, record, segment.header.actor.node);
+                }
+            }
+            (Views::of([(&doc, &summary)].into_iter()), summary.summary)
+        });
+        prop_assert_eq!(&views[0], &views[1]);
+    }
+}
+
+#[test]
+fn a_hole_in_the_journal_is_told_and_not_papered_over() {
+    let mut author = Author::new(signing_key(2), 1, LEDGER);
+    let segments: Vec<Segment> = (0..3).map(|n| author.write(&[entry(n).to_record()])).collect();
+    let mut replica = newborn(1, VILLAGE_CODE);
+    let mut replay = |n: usize| replica.replay(Sealed::parse(segments[n].bytes.clone()).unwrap().from_journal());
+    replay(0).expect("the first");
+    assert_eq!(replay(2).expect_err("the second is missing").code(), xiangyue_protocol::Code::Gap);
+    let ledger: DocId = LEDGER.parse().unwrap();
+    assert_eq!(replica.docs()[&ledger].last(author.actor), 1, "it claims only what it has");
+}

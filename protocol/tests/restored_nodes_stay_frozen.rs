@@ -1,0 +1,155 @@
+//! A node restored from an older copy takes a new life and spends nothing until its lost entries are back.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod forge;
+mod world;
+
+use std::sync::Arc;
+
+use world::{
+    MERCHANT, MERCHANT_CODE, TOWNSHIP, VILLAGE, VILLAGE_CODE, World, award, grant, life, open_account, redeem, refusal,
+    reverse,
+};
+use xiangyue_protocol::frame::{Frame, Hello, Marks};
+use xiangyue_protocol::schema::{AccountId, Points};
+use xiangyue_protocol::segment::Segment;
+use xiangyue_protocol::time::Hlc;
+use xiangyue_protocol::{Code, Outcome};
+
+fn account() -> AccountId {
+    "A1".parse().unwrap()
+}
+
+/// The village has 100 points on A1 in its backup; then spends, awards and reverses; then loses all that.
+fn after_restore(lost: Vec<xiangyue_protocol::Command>) -> World {
+    let mut world = World::whole();
+    let backup: Vec<Arc<Segment>> = world.journal(VILLAGE).to_vec();
+    world.commit(VILLAGE, lost).expect("written before the loss");
+    world.settle();
+    world.disconnect_all();
+    world.replace(VILLAGE, life(1, VILLAGE_CODE, 2, true), backup);
+    world
+}
+
+#[test]
+fn a_restored_node_awards_but_neither_spends_nor_grants_nor_reverses() {
+    let mut world = after_restore(vec![redeem("r1", "A1", 80)]);
+    let village = world.replica_mut(VILLAGE);
+    assert!(village.is_frozen());
+    for command in [redeem("r2", "A1", 1), grant("g1", "A1", 1, MERCHANT_CODE), reverse("v1", "s1")] {
+        assert_eq!(refusal(village, command), Code::Frozen);
+    }
+    assert_eq!(world.commit(VILLAGE, vec![award("s2", "A1", 5)]), Ok(vec![Outcome::New]));
+}
+
+#[test]
+fn it_thaws_only_when_the_township_has_given_all_back_and_then_holds_the_right_points() {
+    let mut world = after_restore(vec![redeem("r1", "A1", 80), award("s3", "A1", 3)]);
+    world.connect(TOWNSHIP, MERCHANT);
+    world.connect(VILLAGE, MERCHANT);
+    world.settle();
+    assert!(world.replica(VILLAGE).is_frozen(), "a merchant cannot give them back");
+    world.connect(TOWNSHIP, VILLAGE);
+    assert!(world.replica(VILLAGE).is_frozen(), "greeted, not caught up");
+    world.settle();
+    assert!(!world.replica(VILLAGE).is_frozen());
+    let totals = world.replica(VILLAGE).views().totals(&account());
+    assert_eq!((totals.available(), totals.is_overspent()), (Points(23), false));
+    assert_eq!(refusal(world.replica_mut(VILLAGE), redeem("r2", "A1", 24)), Code::InsufficientRights);
+    world.commit(VILLAGE, vec![redeem("r2", "A1", 23)]).expect("what is left");
+}
+
+#[test]
+fn it_stays_frozen_while_a_single_lost_entry_is_missing() {
+    let mut world = after_restore(vec![redeem("r1", "A1", 80)]);
+    let (township, org) = (world.replica(TOWNSHIP).node(), world.replica(TOWNSHIP).org().clone());
+    let lost = world.journal(TOWNSHIP).last().expect("the redemption").clone();
+    let marks: Vec<(u64, u64)> = world
+        .replica(TOWNSHIP)
+        .docs()
+        .iter()
+        .map(|(id, doc)| (xiangyue_protocol::doc::doc_mark(id), doc.digest()))
+        .collect();
+    let doc = &world.replica(TOWNSHIP).docs()[&lost.header.doc];
+    let tips = doc.vector.iter().map(|(a, t)| (*a, t.last, xiangyue_protocol::doc::tip_mark(&t.id))).collect();
+    let vector = xiangyue_protocol::frame::DocVector { doc: lost.header.doc.clone(), tips };
+    let village = world.replica_mut(VILLAGE);
+    let peer = xiangyue_protocol::replica::PeerId(900);
+    village.connected(world::NOW, peer, township, org.clone());
+    let hello = Hello { min_version: 1, max_version: 1, node: township, org, clock: Hlc(0), marks: Marks::Docs(marks) };
+    village.frame(world::NOW, peer, Frame::Hello(hello)).unwrap();
+    assert!(village.is_frozen(), "the ledger's vector is awaited");
+    village.frame(world::NOW, peer, Frame::Vectors(vec![vector])).unwrap();
+    assert!(village.is_frozen(), "the entry is on its way");
+    world::deliver(village, peer, lost.bytes.clone()).unwrap();
+    world::drained(village);
+    village.frame(world::NOW, peer, Frame::Have(Vec::new())).unwrap();
+    assert!(village.views().totals(&account()).available() == Points(20));
+}
+
+#[test]
+fn a_slip_entered_again_after_a_restore_counts_once_when_the_lost_one_returns() {
+    let mut world = after_restore(vec![award("s2", "A1", 5), award("s3", "A1", 9)]);
+    assert_eq!(world.commit(VILLAGE, vec![award("s2", "A1", 5)]), Ok(vec![Outcome::New]), "entered again");
+    world.connect_all();
+    world.settle();
+    for node in [TOWNSHIP, VILLAGE] {
+        let totals = world.replica(node).views().totals(&account());
+        assert_eq!((totals.earned, totals.available()), (Points(114), Points(114)), "node {node}");
+    }
+    assert_eq!(world.replica(TOWNSHIP).docs(), &docs_of_both(&world));
+}
+
+/// The village's documents and those that only the township holds.
+fn docs_of_both(world: &World) -> std::collections::BTreeMap<xiangyue_protocol::DocId, xiangyue_protocol::doc::Doc> {
+    let mut docs = world.replica(VILLAGE).docs().clone();
+    docs.extend(world.replica(MERCHANT).docs().clone());
+    docs
+}
+
+#[test]
+fn a_slip_entered_again_with_other_content_is_shown_and_both_count() {
+    let mut world = after_restore(vec![award("s2", "A1", 5)]);
+    world.commit(VILLAGE, vec![award("s2", "A1", 6)]).expect("another amount");
+    world.connect_all();
+    world.settle();
+    let ledger = &world.replica(TOWNSHIP).docs()[&"110112119201/ledger/2021-01".parse().unwrap()];
+    let xiangyue_protocol::summary::Summary::Points(points) = &ledger.summary else { panic!("a ledger") };
+    assert!(points.duplicates.contains(&"s2".parse().unwrap()));
+    assert_eq!(world.replica(TOWNSHIP).views().totals(&account()).available(), Points(111));
+}
+
+#[test]
+fn a_debt_settled_in_both_lives_gives_the_rest_back() {
+    let mut world = World::whole();
+    world.commit(VILLAGE, vec![redeem("r1", "A1", 100), reverse("v1", "s1")]).expect("a debt of 100");
+    world.settle();
+    let backup = world.journal(VILLAGE).to_vec();
+    world.commit(VILLAGE, vec![award("s2", "A1", 60)]).expect("settles 60");
+    world.settle();
+    world.disconnect_all();
+    world.replace(VILLAGE, life(1, VILLAGE_CODE, 2, true), backup);
+    world.commit(VILLAGE, vec![award("s3", "A1", 90)]).expect("settles 90 of the 100 that it knows of");
+    world.connect_all();
+    world.settle();
+    let totals = world.replica(VILLAGE).views().totals(&account());
+    assert_eq!((totals.available(), totals.debt()), (Points(50), Points(0)));
+    assert_eq!(world.commit(VILLAGE, vec![redeem("r2", "A1", 50)]), Ok(vec![Outcome::New]));
+    assert!(!world.replica(TOWNSHIP).views().totals(&account()).is_overspent());
+}
+
+#[test]
+fn a_node_that_lost_its_directory_knows_its_own_entries() {
+    let mut world = World::whole();
+    world.commit(VILLAGE, vec![open_account("A2", VILLAGE_CODE)]).expect("account");
+    world.settle();
+    world.disconnect_all();
+    let bare = life(1, VILLAGE_CODE, 2, true);
+    assert!(bare.keys().contains_key(&bare.node()), "its own key needs no directory");
+    world.replace(VILLAGE, bare, Vec::new());
+    world.connect(TOWNSHIP, VILLAGE);
+    world.settle();
+    assert!(!world.replica(VILLAGE).is_frozen());
+    assert!(world.replica(VILLAGE).views().accounts.contains_key(&"A2".parse().unwrap()));
+}
