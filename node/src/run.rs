@@ -322,7 +322,7 @@ async fn serve_until(config: Config, stop: impl Future<Output = ()>) -> Result<(
         clock: Arc::clone(&clock),
         registrar: registrar.clone(),
     };
-    let net = Net::start(settings, tls, engine.clone())?;
+    let net = Net::start(settings, &identity, tls, engine.clone())?;
     let services = Services {
         engine: engine.clone(),
         net: net.clone(),

@@ -185,8 +185,11 @@ impl Views {
     }
 
     /// Accounts that some node has overspent.
+    ///
+    /// Only of those whose register is held here: a merchant sees what villages granted, not what they awarded.
     pub fn overspent(&self) -> impl Iterator<Item = &AccountId> {
-        self.book.iter().filter(|(_, totals)| totals.is_overspent()).map(|(account, _)| account)
+        let known = self.book.iter().filter(|(account, _)| self.accounts.contains_key(*account));
+        known.filter(|(_, totals)| totals.is_overspent()).map(|(account, _)| account)
     }
 
     /// Points that can still be spent, over all accounts.

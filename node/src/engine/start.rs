@@ -37,6 +37,23 @@ pub struct Settings {
     pub cache_bytes: u64,
 }
 
+/// What the journal is known to have lost. Damage stays where it is, so only damage that is new begins a new life.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Losses {
+    damaged: Vec<Position>,
+    missing_files: Vec<u32>,
+}
+
+impl Losses {
+    fn of(recovery: &Recovery) -> Losses {
+        Losses { damaged: recovery.damaged.clone(), missing_files: recovery.missing_files.clone() }
+    }
+
+    fn is_new(&self, known: &Losses) -> bool {
+        *self != Losses::default() && self != known
+    }
+}
+
 /// What the index knows beside its rows: up to where it covers the journal.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Note {
@@ -46,6 +63,8 @@ pub(super) struct Note {
     pub(super) clock: Hlc,
     /// The incarnation then.
     pub(super) incarnation: u32,
+    /// What the journal had lost then; the node began a new life for it.
+    pub(super) losses: Losses,
 }
 
 /// A started engine.
@@ -62,12 +81,12 @@ pub struct Opened {
 }
 
 /// Why a new life begins: what the node must assume that it has lost.
-fn new_life(recovery: &Recovery, missing: bool) -> Option<(&'static str, bool)> {
+fn new_life(recovery: &Recovery, known: &Losses, missing: bool) -> Option<(&'static str, bool)> {
     if missing {
         Some(("the journal ends before what the index had seen durable", true))
-    } else if !recovery.damaged.is_empty() {
+    } else if recovery.damaged != known.damaged && !recovery.damaged.is_empty() {
         Some(("the journal holds damaged records", true))
-    } else if !recovery.missing_files.is_empty() {
+    } else if recovery.missing_files != known.missing_files && !recovery.missing_files.is_empty() {
         Some(("journal files are missing", true))
     } else if recovery.cut.is_some() {
         // Nothing of a torn tail had been acknowledged or sent.
@@ -98,15 +117,17 @@ pub fn open(settings: Settings, remember: impl FnOnce(u32, bool) -> Result<(), R
     let (journal, recovery) = Journal::open(&data.join("journal"), journal)?;
     let reader = journal.reader();
     let missing = note.end.is_some_and(|end| reader.read(end).is_err());
-    if missing || !recovery.damaged.is_empty() || !recovery.missing_files.is_empty() {
+    let losses = Losses::of(&recovery);
+    let recovered = new_life(&recovery, &note.losses, missing);
+    let lived = note.incarnation;
+    if missing || losses.is_new(&note.losses) {
         // The index has seen what the journal has lost: only what stands in the journal may be claimed.
         docs.clear();
         clear(&mut index)?;
         note = Note::default();
     }
-    let recovered = new_life(&recovery, missing);
     if let Some((_, lost)) = recovered {
-        member.incarnation = member.incarnation.max(note.incarnation) + 1;
+        member.incarnation = member.incarnation.max(lived) + 1;
         member.frozen |= lost;
     }
     let (incarnation, frozen) = (member.incarnation, member.frozen);
@@ -168,6 +189,7 @@ pub fn open(settings: Settings, remember: impl FnOnce(u32, bool) -> Result<(), R
         segments: segments.clone(),
         clock,
         end,
+        losses,
         dirty,
         keys,
         problem,

@@ -11,7 +11,7 @@ use xiangyue_protocol::{Code, DocId, Kind, Refusal};
 
 use super::Segments;
 use super::handle::{Answers, Outgoing, Problem, Request};
-use super::start::Note;
+use super::start::{Losses, Note};
 use crate::pki::Clock;
 use crate::storage::{Index, Journal, Position};
 
@@ -32,6 +32,7 @@ pub(super) struct Engine {
     pub(super) segments: Segments,
     pub(super) clock: Arc<Clock>,
     pub(super) end: Option<Position>,
+    pub(super) losses: Losses,
     pub(super) dirty: BTreeSet<DocId>,
     pub(super) keys: watch::Sender<KeyRing>,
     pub(super) problem: watch::Sender<Problem>,
@@ -212,7 +213,12 @@ impl Engine {
                 Some((id.to_string().into_bytes(), doc))
             })
             .collect();
-        let note = Note { end: self.end, clock: self.replica.clock(), incarnation: self.replica.actor().incarnation };
+        let note = Note {
+            end: self.end,
+            clock: self.replica.clock(),
+            incarnation: self.replica.actor().incarnation,
+            losses: self.losses.clone(),
+        };
         let changes: Vec<_> = rows.iter().map(|(key, value)| (key.as_slice(), Some(value.as_slice()))).collect();
         self.index.put_batch(&changes);
         let note = postcard::to_stdvec(&note).map_err(|error| Refusal::new(Code::Corrupt, error));

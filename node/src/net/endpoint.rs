@@ -1,6 +1,6 @@
 //! The endpoint: accepts connections within limits and starts a session for each.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
@@ -13,10 +13,11 @@ use xiangyue_protocol::{Code, NodeId, OrgCode, Refusal};
 
 use super::enrol::Registrar;
 use super::peers::{PeerInfo, Peers};
+use super::reset::endpoint_config;
 use super::session;
 use crate::engine::Handle;
 use crate::pki::transport::{Admission, HANDSHAKE_TIMEOUT, admission};
-use crate::pki::{self, Address, Clock, Purpose, Tls};
+use crate::pki::{self, Address, Clock, Identity, Purpose, Tls};
 
 /// How long a peer that is turned away for want of room should wait, in milliseconds.
 const BUSY_MILLIS: u32 = 30_000;
@@ -68,8 +69,11 @@ impl Net {
     ///
     /// # Errors
     /// [`Code::Network`] when the address cannot be used; those of [`Tls::server_config`].
-    pub fn start(settings: NetSettings, tls: Tls, engine: Handle) -> Result<Net, Refusal> {
-        let endpoint = Endpoint::server(tls.server_config()?, settings.listen)
+    pub fn start(settings: NetSettings, identity: &Identity, tls: Tls, engine: Handle) -> Result<Net, Refusal> {
+        let runtime = Arc::new(quinn::TokioRuntime);
+        let (config, server) = (endpoint_config(identity), tls.server_config()?);
+        let endpoint = UdpSocket::bind(settings.listen)
+            .and_then(|socket| Endpoint::new(config, Some(server), socket, runtime))
             .map_err(|error| Refusal::new(Code::Network, format_args!("{}: {error}", settings.listen)))?;
         let net = Net {
             endpoint,

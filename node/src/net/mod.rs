@@ -7,6 +7,7 @@ mod dial;
 mod endpoint;
 mod enrol;
 mod peers;
+mod reset;
 mod session;
 mod traffic;
 

@@ -1,0 +1,48 @@
+//! Bit rot in the journal: the record is left out, fetched again from the township, and nothing is spent until then.
+
+use xiangyue_tests::{ACCOUNT, Town, award, journal_file, redeem, wait_until};
+
+#[test]
+fn a_damaged_record_comes_back_from_the_township() {
+    let mut town = Town::with_rules();
+    let mut village = town.village_with(50);
+    for at in 0..20 {
+        assert_eq!(village.command(&award(&format!("S{at}"), 1)), "new");
+    }
+    assert_eq!(village.command(&redeem("spent", 40, None)), "new");
+    town.wait_for_equal_heads(&village, 20);
+    let heads = village.heads();
+    village.stop();
+    town.township.stop();
+    let path = journal_file(&village);
+    let mut bytes = std::fs::read(&path).unwrap();
+    let at = bytes.len() * 3 / 4;
+    bytes[at] ^= 0x10;
+    std::fs::write(&path, bytes).unwrap();
+
+    village.start();
+    let status = village.status();
+    assert_eq!((&status["incarnation"], &status["frozen"]), (&2.into(), &true.into()), "{status}");
+    assert_eq!(village.command(&redeem("too-early", 1, None)), "XY-131");
+    assert_ne!(village.heads(), heads, "the damaged record is not served");
+
+    town.township.start();
+    wait_until("thawed", 40, || village.status()["frozen"] == false);
+    town.wait_for_equal_heads(&village, 20);
+    assert_eq!(village.heads(), heads, "what was lost is back");
+    assert_eq!(village.balance(ACCOUNT, "available"), Some(30));
+    assert_eq!(village.command(&redeem("too-much", 31, None)), "XY-124");
+    assert_eq!(village.command(&redeem("in-time", 30, None)), "new");
+    town.wait_for_equal_heads(&village, 20);
+    assert_eq!(town.township.balance(ACCOUNT, "available"), Some(0));
+
+    village.stop();
+    village.start();
+    let status = village.status();
+    assert_eq!(
+        (&status["incarnation"], &status["frozen"]),
+        (&2.into(), &false.into()),
+        "one damage, one life: {status}"
+    );
+    assert_eq!(village.balance(ACCOUNT, "available"), Some(0));
+}
