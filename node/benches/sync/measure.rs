@@ -8,10 +8,10 @@ use xiangyue_node::documents;
 use xiangyue_node::engine::Handle;
 use xiangyue_node::net::{Net, PeerInfo, SyncPolicy};
 use xiangyue_node::pki::Address;
+use xiangyue_protocol::Command;
 use xiangyue_protocol::replica::Mode;
 use xiangyue_protocol::segment::Segment;
 use xiangyue_protocol::summary::Summary;
-use xiangyue_protocol::{Command, DocId};
 
 use super::Outcome;
 use super::entries::{entry, share};
@@ -238,12 +238,14 @@ impl Pair<'_> {
         let holder = self.holder;
         let (mut visible_ms, mut durable_ms) = (Vec::new(), Vec::new());
         let before = quiet(&holder.net).await;
-        let doc = holder.world.ledger(0)?;
         for _ in 0..count {
             let command = self.take(0)?;
+            let mut changes = self.node.engine.changes();
+            changes.borrow_and_update();
             let start = Instant::now();
+            // What changes here is this entry, and it is durable: nothing else is written.
             let seen = async {
-                until_in(&self.node.engine, &doc, self.next[0]).await?;
+                changes.changed().await?;
                 Ok::<_, Box<dyn std::error::Error>>(start.elapsed())
             };
             let done = async {
@@ -254,6 +256,9 @@ impl Pair<'_> {
             visible_ms.push(seen.as_secs_f64() * 1e3);
             durable_ms.push(done.as_secs_f64() * 1e3);
             tokio::time::sleep(Duration::from_millis(20)).await;
+            if counted(&self.node.engine).await? != self.entries {
+                return Err("the peer changed without counting the entry".into());
+            }
         }
         let wire = since(quiet(&holder.net).await, before);
         let each = |bytes: u64| bytes as f64 / f64::from(count);
@@ -329,24 +334,4 @@ impl Pair<'_> {
         until_connected(&self.holder.net, false).await?;
         Ok(())
     }
-}
-
-/// Waits until an engine has `entries` entries in a document.
-async fn until_in(engine: &Handle, doc: &DocId, entries: u32) -> Outcome {
-    let mut changes = engine.changes();
-    let all = async {
-        loop {
-            changes.borrow_and_update();
-            let id = doc.clone();
-            let have = engine.ask(move |replica| match replica.docs().get(&id).map(|doc| &doc.summary) {
-                Some(Summary::Points(points)) => points.entries,
-                _ => 0,
-            });
-            if have.await? >= u64::from(entries) {
-                return Ok(());
-            }
-            changes.changed().await?;
-        }
-    };
-    tokio::time::timeout(PATIENCE, all).await?
 }

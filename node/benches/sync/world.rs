@@ -22,15 +22,13 @@ use super::entries::{ACCOUNTS, entry, points, share};
 /// Midnight of 1 December 2026 in Shanghai: all entries lie before it.
 const NOW: u64 = 1_796_054_400_000;
 const TOWNSHIP: &str = "110112119";
-/// Entries that an import brings in one change.
-const IMPORTED: usize = 1_000;
 /// Whom injected segments come from: a connection that is not there.
 const NOBODY: PeerId = PeerId(u64::MAX);
 
 /// How the entries were written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Writing {
-    /// By imports: up to 1,000 entries in one change.
+    /// Each ledger by one import: up to 1,000 entries in one change, and up to four changes in a segment.
     Imported,
     /// One by one: a change, a segment and a signature each.
     Single,
@@ -137,7 +135,7 @@ impl World {
             common.extend(accounts);
             let awards: Vec<Command> =
                 (0..share(entries, docs, doc)).map(|n| Ok(Command::Award(entry(doc, n)?))).collect::<Outcome<_>>()?;
-            let group = if writing == Writing::Imported { IMPORTED } else { 1 };
+            let group = if writing == Writing::Imported { awards.len().max(1) } else { 1 };
             for commands in awards.chunks(group) {
                 ledgers.extend(commit(&mut village, commands)?);
             }
