@@ -97,9 +97,10 @@ async fn imported(catch_up: bool, connected: &[&str]) -> Outcome {
 
 async fn single(pair: &mut Pair<'_>) -> Outcome {
     println!("single entry: {SINGLES} entries, 20 ms apart, best of {RUNS} rounds");
-    let mut rounds = Vec::new();
+    let (mut rounds, mut bare) = (Vec::new(), Vec::new());
     for _ in 0..RUNS {
         rounds.push(pair.single(SINGLES).await?);
+        bare.push(percentile(&pair.bare_sync(SINGLES, 344).await?, 0.5));
     }
     let samod = samod("single", &["--runs", "2"]);
     let best = |of: fn(&measure::Single) -> &Vec<f64>, share: f64| {
@@ -109,6 +110,7 @@ async fn single(pair: &mut Pair<'_>) -> Outcome {
     line("visible p99 ms", best(|round| &round.visible_ms, 0.99), f64::NAN, samod.smallest("p99_ms"));
     line("durable p50 ms", best(|round| &round.durable_ms, 0.5), f64::NAN, None);
     line("durable p99 ms", best(|round| &round.durable_ms, 0.99), f64::NAN, None);
+    line("bare fdatasync p50 ms", bare.into_iter().fold(f64::INFINITY, f64::min), f64::NAN, None);
     let last = &rounds[RUNS - 1];
     line("bytes", last.frames, 350.0, samod.smallest("bytes_per_entry"));
     println!("    of these {:.0} out; with QUIC's and TLS's own {:.0} in UDP payloads", last.out, last.udp);

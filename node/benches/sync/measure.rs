@@ -1,5 +1,6 @@
 //! Catch-up, single entries, a burst, and a reconnect between two nodes of one township.
 
+use std::io::Write;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,7 +17,7 @@ use xiangyue_protocol::summary::Summary;
 use super::Outcome;
 use super::entries::{entry, share};
 use super::relay;
-use super::world::{World, Writing, give};
+use super::world::{World, Writing, Written, give};
 
 pub(crate) const DOCS: u32 = 54;
 pub(crate) const ENTRIES: u32 = 100_000;
@@ -137,7 +138,7 @@ pub(crate) struct Holder {
 impl Holder {
     pub(crate) async fn new(writing: Writing) -> Outcome<Holder> {
         let world = World::new(DOCS)?;
-        let (common, ledgers) = world.write(ENTRIES, writing)?;
+        let Written { common, ledgers } = world.write(ENTRIES, writing)?;
         let node = Node::open(&world, 1)?;
         give(&node.engine, &common).await?;
         give(&node.engine, &ledgers).await?;
@@ -263,6 +264,20 @@ impl Pair<'_> {
         let wire = since(quiet(&holder.net).await, before);
         let each = |bytes: u64| bytes as f64 / f64::from(count);
         Ok(Single { visible_ms, durable_ms, frames: each(wire.frames), out: each(wire.sent), udp: each(wire.udp) })
+    }
+
+    /// What a write of `bytes` bytes and `fdatasync` take on the same disk at the same pace, in milliseconds.
+    pub(crate) async fn bare_sync(&self, count: u32, bytes: usize) -> Outcome<Vec<f64>> {
+        let mut file = tempfile::tempfile_in(super::target_dir())?;
+        let mut times = Vec::new();
+        for _ in 0..count {
+            let start = Instant::now();
+            file.write_all(&vec![7; bytes])?;
+            file.sync_data()?;
+            times.push(start.elapsed().as_secs_f64() * 1e3);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Ok(times)
     }
 
     /// `count` entries submitted singly by `clerks` at once, each waiting for its acknowledgement. Entries a second

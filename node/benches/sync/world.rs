@@ -34,6 +34,14 @@ pub(crate) enum Writing {
     Single,
 }
 
+/// All segments there are.
+pub(crate) struct Written {
+    /// Of the directory, the rules and the accounts.
+    pub(crate) common: Vec<Arc<Segment>>,
+    /// Of the ledgers.
+    pub(crate) ledgers: Vec<Arc<Segment>>,
+}
+
 pub(crate) fn now() -> Millis {
     static START: OnceLock<Instant> = OnceLock::new();
     let elapsed = START.get_or_init(Instant::now).elapsed().as_millis();
@@ -126,10 +134,9 @@ impl World {
     }
 
     /// The founding documents and all accounts, then all ledgers.
-    pub(crate) fn write(&self, entries: u32, writing: Writing) -> Outcome<(Vec<Arc<Segment>>, Vec<Arc<Segment>>)> {
+    pub(crate) fn write(&self, entries: u32, writing: Writing) -> Outcome<Written> {
         let docs = u32::try_from(self.villages.len())?;
-        let mut common = self.founding.clone();
-        let mut ledgers = Vec::new();
+        let (mut common, mut ledgers) = (self.founding.clone(), Vec::new());
         for doc in 0..docs {
             let (mut village, accounts) = self.village(doc)?;
             common.extend(accounts);
@@ -140,7 +147,7 @@ impl World {
                 ledgers.extend(commit(&mut village, commands)?);
             }
         }
-        Ok((common, ledgers))
+        Ok(Written { common, ledgers })
     }
 
     /// The ledger of village `doc`.
