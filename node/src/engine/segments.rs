@@ -16,10 +16,13 @@ struct Stored {
     position: Position,
 }
 
+/// By document and actor; each actor's in order of number.
+type Places = BTreeMap<DocId, BTreeMap<Actor, Vec<Stored>>>;
+
 /// The places of all segments, by document and actor; clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct Segments {
-    places: Arc<RwLock<BTreeMap<DocId, BTreeMap<Actor, Vec<Stored>>>>>,
+    places: Arc<RwLock<Places>>,
 }
 
 impl Segments {
