@@ -48,7 +48,7 @@ pub(crate) fn pack(changes: &[Change]) -> Result<(Vec<u8>, bool), Refusal> {
     }
     let mut packed = Vec::new();
     put_uint(&mut packed, plain.len() as u64);
-    let mut encoder = flate2::write::DeflateEncoder::new(packed, flate2::Compression::new(6));
+    let mut encoder = flate2::write::DeflateEncoder::new(packed, flate2::Compression::new(9));
     let done = std::io::Write::write_all(&mut encoder, &plain).and_then(|()| encoder.finish());
     match done {
         Ok(packed) if packed.len() < plain.len() => Ok((packed, true)),

@@ -8,9 +8,6 @@ use xiangyue_protocol::{Actor, DocId, Millis};
 
 use crate::storage::Position;
 
-/// Segments by document and actor, each actor's in order of number.
-type Places = BTreeMap<DocId, BTreeMap<Actor, Vec<Stored>>>;
-
 /// One segment in the journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Stored {
@@ -19,6 +16,9 @@ struct Stored {
     written: Millis,
     position: Position,
 }
+
+/// By document and actor; each actor's in order of number.
+type Places = BTreeMap<DocId, BTreeMap<Actor, Vec<Stored>>>;
 
 /// The places of all segments, by document and actor; clones share it.
 #[derive(Clone, Debug, Default)]

@@ -196,6 +196,8 @@ pub fn open(settings: Settings, remember: impl FnOnce(u32, bool) -> Result<(), R
         changed,
         peers: BTreeMap::new(),
         waiting: BTreeMap::new(),
+        confirmed: BTreeMap::new(),
+        room: None,
         checkpointed: Instant::now(),
     };
     std::thread::Builder::new()

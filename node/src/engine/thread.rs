@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, warn};
+use xiangyue_protocol::frame::Frame;
 use xiangyue_protocol::replica::{Alarm, Effect, KeyRing, PeerId, Replica, Ticket};
-use xiangyue_protocol::{Code, DocId, Kind, Refusal};
+use xiangyue_protocol::{Actor, Code, DocId, Kind, Refusal};
 
 use super::Segments;
 use super::handle::{Answers, Outgoing, Problem, Request};
@@ -24,6 +25,9 @@ const CHECKPOINT_EVERY: Duration = Duration::from_secs(30);
 
 type Reply = (oneshot::Sender<Result<Answers, Refusal>>, Answers);
 
+/// How far a peer is to be told that this node is durable.
+pub(super) type Confirmed = BTreeMap<(DocId, Actor), u64>;
+
 /// Everything that the engine's thread owns.
 pub(super) struct Engine {
     pub(super) replica: Replica,
@@ -39,6 +43,8 @@ pub(super) struct Engine {
     pub(super) changed: watch::Sender<u64>,
     pub(super) peers: BTreeMap<PeerId, mpsc::Sender<Outgoing>>,
     pub(super) waiting: BTreeMap<Ticket, Reply>,
+    pub(super) confirmed: BTreeMap<PeerId, Confirmed>,
+    pub(super) room: Option<Result<(), Refusal>>,
     pub(super) checkpointed: Instant,
 }
 
@@ -50,6 +56,7 @@ impl Engine {
             let mut next = Some(first);
             let mut taken = 0;
             let mut bytes = 0;
+            self.room = None;
             while let Some(request) = next {
                 if let Request::Segment(_, segment) = &request {
                     bytes += segment.bytes.len();
@@ -122,9 +129,14 @@ impl Engine {
         }
     }
 
-    /// Refuses what would be written while the disk is full, before the replica has counted it.
+    /// Refuses what would be written while the disk is full, before the replica has counted it. Asked once for what
+    /// shares a sync: nothing is written in between.
     fn room(&mut self) -> Result<(), Refusal> {
+        if let Some(room) = &self.room {
+            return room.clone();
+        }
         let room = self.journal.has_room();
+        self.room = Some(room.clone());
         let full = room.is_err();
         self.problem.send_if_modified(|problem| std::mem::replace(&mut problem.disk_full, full) != full);
         room
@@ -160,6 +172,10 @@ impl Engine {
                 }
             }
         }
+        for (peer, rows) in std::mem::take(&mut self.confirmed) {
+            let rows = rows.into_iter().map(|((doc, actor), last)| (doc, actor, last)).collect();
+            self.send(peer, Outgoing::Frame(Frame::Have(rows)));
+        }
         if changed {
             self.changed.send_modify(|count| *count += 1);
         }
@@ -173,6 +189,14 @@ impl Engine {
                 if let Some((reply, answers)) = self.waiting.remove(&ticket) {
                     // The asker may have gone away; a retry will be answered "already".
                     let _ = reply.send(Ok(answers));
+                }
+            }
+            // What was made durable by one sync is confirmed by one frame, and only the last of each author.
+            Effect::Send(peer, Frame::Have(rows)) => {
+                let confirmed = self.confirmed.entry(peer).or_default();
+                for (doc, actor, last) in rows {
+                    let row = confirmed.entry((doc, actor)).or_insert(last);
+                    *row = last.max(*row);
                 }
             }
             Effect::Send(peer, frame) => self.send(peer, Outgoing::Frame(frame)),

@@ -21,10 +21,12 @@ use crate::engine::{Handle, Outgoing};
 const OUTGOING: usize = 16_384;
 /// Frames of one connection that are verified at the same time.
 const VERIFYING: usize = 8;
-/// Segments below this are verified in place: handing them over would cost more.
-const SMALL: usize = 16 << 10;
-/// Bytes read from a stream at once.
-const READ: usize = 64 << 10;
+/// Bytes of segments that are verified together; less than [`SMALL`] is verified in place.
+const TOGETHER: usize = 64 << 10;
+/// Below this, handing segments over would cost more than verifying them.
+const SMALL: usize = 2 << 10;
+/// Pieces read from a stream at once. Each came in a packet of its own.
+const READ: usize = 64;
 /// Stored segments read ahead of sending.
 const SEND_BUFFER: usize = 256 << 10;
 /// Application error code of an orderly close.
@@ -32,11 +34,14 @@ const CLOSED: u32 = 0;
 /// Application error code of a close because of a refusal.
 const REFUSED: u32 = 1;
 
-/// A segment on its way through verification.
+/// What became of a segment; with the segment itself, to be looked at again with newer keys.
+type Opened = (Result<Segment, (Header, Refusal)>, Sealed);
+
+/// What came in, on its way through verification.
 enum Incoming {
     Frame(Frame),
-    Ready(Result<Segment, (Header, Refusal)>, Sealed),
-    Running(JoinHandle<Result<Segment, (Header, Refusal)>>, Sealed),
+    Ready(Vec<Opened>),
+    Running(JoinHandle<Vec<Opened>>),
 }
 
 /// Runs a connection until either side closes it. Returns why.
@@ -134,6 +139,33 @@ async fn receive(connection: Connection, peer: PeerId, engine: Handle, traffic: 
     Ok(())
 }
 
+/// Segments that came together and are to be verified together.
+#[derive(Default)]
+struct Group {
+    segments: Vec<Sealed>,
+    bytes: usize,
+}
+
+impl Group {
+    fn add(&mut self, bytes: Arc<[u8]>) -> Result<(), Refusal> {
+        self.bytes += bytes.len();
+        self.segments.push(Sealed::parse(bytes)?);
+        Ok(())
+    }
+
+    /// Starts the verification of what is gathered.
+    fn start(&mut self, keys: impl FnOnce() -> KeyRing) -> Option<Incoming> {
+        if self.segments.is_empty() {
+            return None;
+        }
+        let small = std::mem::take(&mut self.bytes) < SMALL;
+        let segments = std::mem::take(&mut self.segments);
+        let keys = keys();
+        let open_all = move || segments.into_iter().map(|sealed| (open(sealed.clone(), &keys), sealed)).collect();
+        Some(if small { Incoming::Ready(open_all()) } else { Incoming::Running(tokio::task::spawn_blocking(open_all)) })
+    }
+}
+
 /// Cuts the stream into frames and starts the verification of segments.
 async fn read(
     mut stream: RecvStream,
@@ -142,38 +174,45 @@ async fn read(
     traffic: Arc<Traffic>,
 ) -> Result<(), Refusal> {
     let mut deframer = Deframer::default();
-    while let Some(chunk) = stream.read_chunk(READ, true).await.map_err(network)? {
-        traffic.received(chunk.bytes.len());
-        deframer.feed(&chunk.bytes);
-        while let Some(bytes) = deframer.next_frame()? {
-            let incoming = match Frame::decode(bytes)? {
-                Some(Frame::Segment(bytes)) => {
-                    traffic.segment_received();
-                    start_verifying(bytes, engine.keys())?
+    let mut group = Group::default();
+    let mut pieces = Vec::new();
+    pieces.resize_with(READ, Default::default);
+    while let Some(count) = stream.read_chunks(&mut pieces).await.map_err(network)? {
+        for piece in &mut pieces[..count] {
+            let piece = std::mem::take(piece);
+            traffic.received(piece.len());
+            deframer.feed(&piece);
+            while let Some(bytes) = deframer.next_frame()? {
+                let frame = match Frame::decode(bytes)? {
+                    Some(Frame::Segment(bytes)) => {
+                        traffic.segment_received();
+                        group.add(bytes)?;
+                        None
+                    }
+                    Some(frame) => Some(Incoming::Frame(frame)),
+                    None => {
+                        debug!(tag = bytes.first(), "unknown frame skipped");
+                        continue;
+                    }
+                };
+                // What came before a frame goes before it.
+                if frame.is_some() || group.bytes >= TOGETHER {
+                    for incoming in group.start(|| engine.keys()).into_iter().chain(frame) {
+                        if queue.send(incoming).await.is_err() {
+                            return Ok(());
+                        }
+                    }
                 }
-                Some(frame) => Incoming::Frame(frame),
-                None => {
-                    debug!(tag = bytes.first(), "unknown frame skipped");
-                    continue;
-                }
-            };
-            if queue.send(incoming).await.is_err() {
-                return Ok(());
             }
+        }
+        // Nothing more has come yet: what is here must not wait for it.
+        if let Some(incoming) = group.start(|| engine.keys())
+            && queue.send(incoming).await.is_err()
+        {
+            return Ok(());
         }
     }
     Ok(())
-}
-
-fn start_verifying(bytes: Arc<[u8]>, keys: KeyRing) -> Result<Incoming, Refusal> {
-    let small = bytes.len() < SMALL;
-    let sealed = Sealed::parse(bytes)?;
-    let copy = sealed.clone();
-    Ok(if small {
-        Incoming::Ready(open(copy, &keys), sealed)
-    } else {
-        Incoming::Running(tokio::task::spawn_blocking(move || open(copy, &keys)), sealed)
-    })
 }
 
 fn open(sealed: Sealed, keys: &KeyRing) -> Result<Segment, (Header, Refusal)> {
@@ -188,26 +227,37 @@ fn open(sealed: Sealed, keys: &KeyRing) -> Result<Segment, (Header, Refusal)> {
 /// Brings what was verified to the engine, in order.
 async fn deliver(mut verified: mpsc::Receiver<Incoming>, peer: PeerId, engine: Handle) -> Result<(), Refusal> {
     while let Some(incoming) = verified.recv().await {
-        let (opened, sealed) = match incoming {
+        let group = match incoming {
             Incoming::Frame(frame) => {
                 engine.frame(peer, frame).await?;
                 continue;
             }
-            Incoming::Ready(opened, sealed) => (opened, sealed),
-            Incoming::Running(task, sealed) => (task.await.map_err(network)?, sealed),
+            Incoming::Ready(group) => group,
+            Incoming::Running(task) => task.await.map_err(network)?,
         };
-        let opened = match opened {
-            // The directory that names the author may be on its way to the engine just before it: look again then.
-            Err((_, refusal)) if refusal.code() == Code::UnknownAuthor => {
-                let keys = engine.ask(|replica| replica.keys()).await?;
-                open(sealed, &keys)
-            }
-            opened => opened,
-        };
-        match opened {
-            Ok(segment) => engine.segment(peer, segment).await?,
-            Err((header, refusal)) => engine.reject(peer, header, refusal).await?,
+        for (opened, sealed) in group {
+            deliver_one(opened, sealed, peer, &engine).await?;
         }
     }
     Ok(())
+}
+
+async fn deliver_one(
+    opened: Result<Segment, (Header, Refusal)>,
+    sealed: Sealed,
+    peer: PeerId,
+    engine: &Handle,
+) -> Result<(), Refusal> {
+    let opened = match opened {
+        // The directory that names the author may be on its way to the engine just before it: look again then.
+        Err((_, refusal)) if refusal.code() == Code::UnknownAuthor => {
+            let keys = engine.ask(|replica| replica.keys()).await?;
+            open(sealed, &keys)
+        }
+        opened => opened,
+    };
+    match opened {
+        Ok(segment) => engine.segment(peer, segment).await,
+        Err((header, refusal)) => engine.reject(peer, header, refusal).await,
+    }
 }

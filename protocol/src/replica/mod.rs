@@ -316,19 +316,19 @@ impl Replica {
             self.clock = self.clock.max(header.hlc);
         }
         let have = self.docs.get(&header.doc).map_or(0, |doc| doc.last(header.actor));
+        let Replica { docs, views, .. } = self;
+        let doc = docs.entry(header.doc.clone()).or_insert_with(|| Doc::empty(&header.doc));
         for ((seq, change), records) in (header.first..).zip(&segment.changes).zip(&segment.records) {
             if seq <= have {
                 continue;
             }
-            let doc = self.doc_mut(&header.doc);
             doc.enter(header.actor, seq, change);
             for record in records {
-                let doc = self.doc_mut(&header.doc);
                 let absorbed = doc.summary.absorb(header.doc.kind, record, header.actor.node);
-                self.views.absorb(&header.doc, &absorbed, header.actor.node);
+                views.absorb(&header.doc, &absorbed, header.actor.node);
             }
         }
-        self.doc_mut(&header.doc).segments += 1;
+        doc.segments += 1;
         if header.doc.kind == Kind::Directory {
             self.refresh_keys();
         }

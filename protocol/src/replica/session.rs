@@ -379,9 +379,10 @@ impl Replica {
                 .filter(|(actor, last, _)| self.docs.get(&id).map_or(0, |doc| doc.last(*actor)) < *last)
                 .map(|(actor, last, _)| ((id.clone(), *actor), *last))
                 .collect();
-            // Entries of this node that others have and it has not: its folder is an older copy, or its disk has lost
-            // them. What it seems to hold may have been spent.
-            self.frozen |= lacking.iter().any(|((_, actor), _)| actor.node == self.node);
+            // Entries of this node that its township has and it has not: its folder is an older copy, or its disk has
+            // lost them. What it seems to hold may have been spent. Another peer's bare word does not count.
+            let by_township = Some(&org) == self.member.org.township().as_ref() && org != self.member.org;
+            self.frozen |= by_township && lacking.iter().any(|((_, actor), _)| actor.node == self.node);
             let Some(session) = self.sessions.get_mut(&peer) else { return };
             session.awaited.remove(&doc_mark(&id));
             session.vectors_heard.insert(doc_mark(&id));
