@@ -1,5 +1,7 @@
 //! Promise 1: what was acknowledged is there after the process was ended without warning.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests, outside of any test function")]
+
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::time::Duration;

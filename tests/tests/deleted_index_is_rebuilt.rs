@@ -1,5 +1,7 @@
 //! The index may be deleted or damaged at any time: the journal gives everything again.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests, outside of any test function")]
+
 use std::path::{Path, PathBuf};
 
 use xiangyue_tests::{ACCOUNT, Node, Town, award};

@@ -1,5 +1,7 @@
 //! `xiangyue demo`: a township with twelve villages and a care station as processes, and the article's figures.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests, outside of any test function")]
+
 use xiangyue_tests::run;
 
 #[test]

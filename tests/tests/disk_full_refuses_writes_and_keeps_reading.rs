@@ -1,5 +1,7 @@
 //! Promise 8 at the disk: below the limit of free space writes are refused; reading goes on, nothing is lost.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests, outside of any test function")]
+
 use xiangyue_tests::{ACCOUNT, TOWNSHIP, Town, award, redeem, wait_until};
 
 #[test]

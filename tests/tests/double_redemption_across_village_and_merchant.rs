@@ -1,5 +1,7 @@
 //! Promise 2: rights are spent where they are held, so no order of messages overspends an account.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests, outside of any test function")]
+
 use xiangyue_tests::{ACCOUNT, MERCHANT, NEIGHBOUR, TOWNSHIP, Town, grant, redeem, wait_until};
 
 #[test]

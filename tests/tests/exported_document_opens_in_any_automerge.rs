@@ -1,5 +1,7 @@
 //! An exported document is a plain Automerge document: the JavaScript implementation reads the same records.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests, outside of any test function")]
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 

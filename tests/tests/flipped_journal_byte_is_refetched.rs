@@ -1,5 +1,7 @@
 //! Bit rot in the journal: the record is left out, fetched again from the township, and nothing is spent until then.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests, outside of any test function")]
+
 use xiangyue_tests::{ACCOUNT, Town, award, journal_file, redeem, wait_until};
 
 #[test]

@@ -1,5 +1,7 @@
 //! What an operator does on the first day, by the command line alone: from `init` to exports.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests, outside of any test function")]
+
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;

@@ -1,5 +1,7 @@
 //! Promise 7: a node put back from an older copy spends nothing until its own later entries are back.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests, outside of any test function")]
+
 use std::path::Path;
 
 use serde_json::{Value, json};

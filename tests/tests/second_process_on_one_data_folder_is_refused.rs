@@ -1,5 +1,7 @@
 //! Two processes on one data folder would write under one name: the second is refused, the first goes on.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests, outside of any test function")]
+
 use xiangyue_tests::{ACCOUNT, Node, Town, award};
 
 #[test]

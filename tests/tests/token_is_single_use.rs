@@ -1,5 +1,7 @@
 //! An enrolment token lets one node in, once, also after the township was restarted.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests, outside of any test function")]
+
 use xiangyue_tests::{TOWNSHIP, Town, VILLAGE, run};
 
 fn join(town: &Town, folder: &str, token: &str) -> xiangyue_tests::Answer {

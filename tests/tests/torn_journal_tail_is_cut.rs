@@ -1,5 +1,7 @@
 //! A tail torn by a power cut had been acknowledged to nobody: it is cut back, under a new incarnation.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests, outside of any test function")]
+
 use std::io::Write;
 
 use xiangyue_tests::{ACCOUNT, Node, Town, award, journal_file, redeem};

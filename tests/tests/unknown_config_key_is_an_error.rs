@@ -1,5 +1,7 @@
 //! A misspelt key stops the node before it serves, naming line and key; the example itself is good.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests, outside of any test function")]
+
 use xiangyue_tests::{example_config, run};
 
 #[test]
