@@ -231,10 +231,12 @@ fn open_engine(
         membership.frozen = true;
         membership.machine = machine;
     }
-    // Every start is a new life, named by the second in which it began. A folder that was put back from a copy has
-    // forgotten which lives followed, so counting on from what it remembers would name two lives alike.
-    let second = u32::try_from(clock.now().0 / 1000).unwrap_or(u32::MAX);
-    membership.incarnation = second.max(membership.incarnation.saturating_add(1));
+    // Every start is a new life under a number drawn by chance. A folder that was put back from a copy has forgotten
+    // which lives followed, so counting on from what it remembers would name two lives alike.
+    let mut drawn = [0; 4];
+    let fresh = getrandom::fill(&mut drawn).map(|()| u32::from_le_bytes(drawn)).ok();
+    let fresh = fresh.filter(|fresh| *fresh != membership.incarnation);
+    membership.incarnation = fresh.unwrap_or_else(|| membership.incarnation.wrapping_add(1));
     let member = Member {
         key: identity.signing_key().clone(),
         incarnation: membership.incarnation,

@@ -39,7 +39,7 @@ fn same_after(damage: impl Fn(&Path)) {
     village.start();
     assert_eq!((village.heads(), village.slips(ACCOUNT), village.balance(ACCOUNT, "available")), before);
     let status = village.status();
-    assert_eq!((&status["incarnation"], &status["frozen"]), (&1.into(), &false.into()), "nothing was lost: {status}");
+    assert_eq!(status["frozen"], false, "nothing was lost: {status}");
     assert_eq!(village.command(&award("after", 1)), "new");
     assert_eq!(village.command(&award("S7", 1)), "already");
     town.wait_for_equal_heads(&village, 20);

@@ -94,12 +94,16 @@ pub(super) fn revoke(session: &Session, args: args::Revoke) -> Outcome {
 pub(super) fn demo(session: &Session, args: &args::Demo) -> Outcome {
     let output = session.output;
     let own = std::env::temp_dir().join(format!("xiangyue-demo-{}", std::process::id()));
-    let folder = session.overrides.data.clone().unwrap_or(own);
+    let folder = session.overrides.data.clone().unwrap_or_else(|| own.clone());
     let options = DemoOptions { exit: args.exit, folder, seed: args.seed, lang: output.lang };
     let mut result: Outcome = Err(Refusal::new(Code::NotReady, "demo").into());
     run::demo(&session.loaded.config, &options, &mut |report| {
         result = output.answer(report).map(|()| if report.ok { exit::OK } else { exit::REFUSED });
     })?;
+    if session.overrides.data.is_none() {
+        // Empty by now; if something else was put there, it stays.
+        let _ = std::fs::remove_dir(own);
+    }
     result
 }
 

@@ -57,10 +57,7 @@ pub fn demo(_config: &Config, options: &DemoOptions, report: &mut dyn FnMut(&Dem
     }
     drop(town);
     std::fs::remove_dir_all(&folder)
-        .map_err(|error| Refusal::new(xiangyue_protocol::Code::Disk, format_args!("{}: {error}", folder.display())))?;
-    // The folder that was named goes too if nothing else is in it.
-    let _ = std::fs::remove_dir(&options.folder);
-    Ok(())
+        .map_err(|error| Refusal::new(xiangyue_protocol::Code::Disk, format_args!("{}: {error}", folder.display())))
 }
 
 fn wait_for_interrupt() -> Result<(), Refusal> {

@@ -1,4 +1,4 @@
-//! Starting the engine: journal, index, replica, and whether this life needs a new incarnation.
+//! Starting the engine: journal, index, replica, and whether spending must wait for what the disk has lost.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -61,8 +61,6 @@ pub(super) struct Note {
     pub(super) end: Option<Position>,
     /// The replica's clock then.
     pub(super) clock: Hlc,
-    /// The incarnation then.
-    pub(super) incarnation: u32,
     /// What the journal had lost then; the node began a new life for it.
     pub(super) losses: Losses,
 }
@@ -76,7 +74,7 @@ pub struct Opened {
     pub incarnation: u32,
     /// Whether spending waits for lost entries; stored likewise.
     pub frozen: bool,
-    /// Why the incarnation is new, if it is.
+    /// What was wrong with the journal, if anything was.
     pub recovered: Option<&'static str>,
 }
 
@@ -119,7 +117,6 @@ pub fn open(settings: Settings, remember: impl FnOnce(u32, bool) -> Result<(), R
     let missing = note.end.is_some_and(|end| reader.read(end).is_err());
     let losses = Losses::of(&recovery);
     let recovered = new_life(&recovery, &note.losses, missing);
-    let lived = note.incarnation;
     if missing || losses.is_new(&note.losses) {
         // The index has seen what the journal has lost: only what stands in the journal may be claimed.
         docs.clear();
@@ -127,7 +124,6 @@ pub fn open(settings: Settings, remember: impl FnOnce(u32, bool) -> Result<(), R
         note = Note::default();
     }
     if let Some((_, lost)) = recovered {
-        member.incarnation = member.incarnation.max(lived) + 1;
         member.frozen |= lost;
     }
     let (incarnation, frozen) = (member.incarnation, member.frozen);

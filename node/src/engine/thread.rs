@@ -237,12 +237,7 @@ impl Engine {
                 Some((id.to_string().into_bytes(), doc))
             })
             .collect();
-        let note = Note {
-            end: self.end,
-            clock: self.replica.clock(),
-            incarnation: self.replica.actor().incarnation,
-            losses: self.losses.clone(),
-        };
+        let note = Note { end: self.end, clock: self.replica.clock(), losses: self.losses.clone() };
         let changes: Vec<_> = rows.iter().map(|(key, value)| (key.as_slice(), Some(value.as_slice()))).collect();
         self.index.put_batch(&changes);
         let note = postcard::to_stdvec(&note).map_err(|error| Refusal::new(Code::Corrupt, error));
