@@ -3,7 +3,10 @@
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use xiangyue_protocol::schema::directory::unhex;
 use xiangyue_protocol::{Code, OrgCode, Refusal};
+
+pub use xiangyue_protocol::schema::directory::hex;
 
 use crate::files::{read_small, write_atomic};
 use crate::pki::Address;
@@ -70,22 +73,6 @@ impl Membership {
     pub fn township_addresses(&self) -> Result<Vec<Address>, Refusal> {
         self.township.iter().map(|text| text.parse()).collect()
     }
-}
-
-/// A public key as hexadecimal digits.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn unhex(text: &str) -> Option<[u8; 32]> {
-    let mut bytes = [0; 32];
-    if text.len() != 64 || !text.is_ascii() {
-        return None;
-    }
-    for (byte, at) in bytes.iter_mut().zip((0..64).step_by(2)) {
-        *byte = u8::from_str_radix(&text[at..at + 2], 16).ok()?;
-    }
-    Some(bytes)
 }
 
 /// A mark of this machine that a copied disk image does not carry along: the machine id, hashed. Where there is
