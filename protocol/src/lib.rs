@@ -14,6 +14,7 @@ pub mod escrow;
 pub mod frame;
 pub mod id;
 pub mod org;
+pub mod policy;
 pub mod record;
 pub mod replica;
 pub mod schema;
