@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serde::Serialize;
 use xiangyue_protocol::segment::{Header, Segment};
 use xiangyue_protocol::{Actor, DocId};
 
@@ -10,7 +11,7 @@ use crate::rng::Rng;
 use crate::scheduler::{MILLI, Micros};
 
 /// How a disk behaves.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 pub struct DiskParams {
     /// Shortest and longest time of one sync, in microseconds.
     pub sync: (Micros, Micros),

@@ -9,10 +9,13 @@
 
 #![forbid(unsafe_code)]
 
+pub mod clock;
 pub mod disk;
 pub mod engine;
 pub mod link;
+pub mod mutant;
 pub mod node;
+pub mod observer;
 pub mod oracle;
 pub mod plan;
 pub mod report;

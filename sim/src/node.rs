@@ -15,7 +15,8 @@ use xiangyue_protocol::segment::{Header, Sealed};
 use xiangyue_protocol::{Code, Millis, NodeId, OrgCode, Refusal};
 
 use crate::disk::{Damage, Disk};
-use crate::plan::{NodeSpec, Plant};
+use crate::mutant::Mutant;
+use crate::plan::NodeSpec;
 use crate::rng::Rng;
 
 /// What the world must do for a node.
@@ -59,7 +60,7 @@ pub struct SimNode {
     /// Rows in the last backup.
     backup: usize,
     /// A bug in this driver, if any.
-    pub plant: Option<Plant>,
+    pub mutant: Option<Mutant>,
 }
 
 /// The key of a node, from the seed and its name.
@@ -77,7 +78,7 @@ impl SimNode {
     ///
     /// # Errors
     /// When the anchor is not a key.
-    pub fn new(seed: u64, spec: &NodeSpec, anchor: [u8; 32], plant: Option<Plant>) -> Result<SimNode, Refusal> {
+    pub fn new(seed: u64, spec: &NodeSpec, anchor: [u8; 32], mutant: Option<Mutant>) -> Result<SimNode, Refusal> {
         let mut node = SimNode {
             name: spec.name.clone(),
             org: spec.org.clone(),
@@ -91,7 +92,7 @@ impl SimNode {
             syncing: false,
             token: 0,
             backup: 0,
-            plant,
+            mutant,
         };
         node.start()?;
         Ok(node)
@@ -144,7 +145,7 @@ impl SimNode {
         }
         self.life += 1;
         let damage = self.disk.crash(rng);
-        if self.plant == Some(Plant::LoseSyncedTail) {
+        if self.mutant == Some(Mutant::LoseSyncedTail) {
             self.disk.cut(self.disk.len().saturating_sub(1));
         }
         damage
@@ -158,9 +159,9 @@ impl SimNode {
     /// The disk is replaced and the backup put on it; the node is off and starts under its next incarnation.
     pub fn restore(&mut self) {
         self.disk.cut(self.backup);
-        if self.plant != Some(Plant::ReuseIncarnation) {
+        if self.mutant != Some(Mutant::ReuseIncarnation) {
             self.incarnation += 1;
-            self.frozen = self.plant != Some(Plant::RestoreUnfrozen);
+            self.frozen = self.mutant != Some(Mutant::RestoreUnfrozen);
         }
     }
 
@@ -203,7 +204,7 @@ impl SimNode {
                 Effect::Append { token, segment } => {
                     self.disk.append(&segment);
                     self.token = token;
-                    if self.plant == Some(Plant::AcknowledgeBeforeSync)
+                    if self.mutant == Some(Mutant::AcknowledgeBeforeSync)
                         && let Some(replica) = &mut self.replica
                     {
                         replica.durable(token);
@@ -213,7 +214,7 @@ impl SimNode {
                 Effect::Acknowledge(ticket) => outputs.push(Output::Acknowledge(ticket)),
                 Effect::Send(peer, frame) => outputs.push(Output::Send(peer, frame)),
                 Effect::Serve { peer, doc, actor, after, upto } => {
-                    let stored = if self.plant == Some(Plant::ServeWholeJournal) {
+                    let stored = if self.mutant == Some(Mutant::ServeWholeJournal) {
                         self.disk.safe_rows().map(|(_, bytes)| Arc::clone(bytes)).collect()
                     } else {
                         self.disk.stored(&doc, actor, after, upto)

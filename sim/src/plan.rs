@@ -2,30 +2,92 @@
 
 use std::collections::BTreeSet;
 
+use serde::Serialize;
 use xiangyue_protocol::schema::AccountId;
-use xiangyue_protocol::{Date, OrgCode};
+use xiangyue_protocol::{Date, Millis, OrgCode};
 
+use crate::clock::ClockSpec;
 use crate::disk::DiskParams;
-use crate::link::LinkParams;
-use crate::scheduler::{Micros, SECOND};
-use crate::workload::{WorkloadParams, name};
+use crate::link::{Cell, LinkClass, LinkSpec};
+use crate::mutant::Mutant;
+use crate::scheduler::{Duty, Micros, SECOND};
+use crate::workload::{Workload, name};
+
+/// The start of a run unless its plan says otherwise: 2021-01-20 08:00 in China.
+pub const EPOCH: Millis = Millis(1_611_100_800_000);
+
+/// Where a node stands.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Place {
+    /// Degrees north.
+    pub lat: f64,
+    /// Degrees east.
+    pub lon: f64,
+}
+
+/// Which version of the protocol a node speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum Version {
+    /// This one.
+    Current,
+    /// A later one: it also sends frames and writes records of kinds that this one does not know.
+    Newer,
+}
 
 /// One node.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 pub struct NodeSpec {
     /// Its name: what its key and its randomness are derived from.
     pub name: String,
-    /// The organisation that it acts for.
+    /// The organisation that it acts for; several nodes may act for one.
     pub org: OrgCode,
+    /// Where it stands, if that is known.
+    pub place: Option<Place>,
+    /// How its disk behaves.
+    pub disk: DiskParams,
+    /// When it has power; always if none.
+    pub power: Option<Duty>,
+    /// What its clock shows.
+    pub clock: ClockSpec,
+    /// What it speaks.
+    pub version: Version,
+}
+
+impl NodeSpec {
+    /// A node of today with power, a true clock and an ordinary disk.
+    pub fn new(name: impl Into<String>, org: OrgCode) -> NodeSpec {
+        NodeSpec {
+            name: name.into(),
+            org,
+            place: None,
+            disk: DiskParams::default(),
+            power: None,
+            clock: ClockSpec::default(),
+            version: Version::Current,
+        }
+    }
+}
+
+/// Which way a partition stops frames.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum Way {
+    /// Both ways.
+    Both,
+    /// Nothing gets into the island.
+    Into,
+    /// Nothing gets out of the island.
+    OutOf,
 }
 
 /// Something that goes wrong.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 pub enum Fault {
     /// Every link between these nodes and the others is cut, for so long.
     Cut {
         /// One side of the cut, by position in the plan.
         island: BTreeSet<usize>,
+        /// Which way.
+        way: Way,
         /// How long.
         lasts: Micros,
     },
@@ -46,7 +108,7 @@ pub enum Fault {
         /// Which.
         node: usize,
     },
-    /// A node's disk dies; it starts again from its last backup under a new incarnation.
+    /// A node's disk dies; it starts again from its last backup, frozen.
     ///
     /// It is switched on once the township has all that others hold of it: the township's word alone lets it
     /// spend again, so an operator waits until its neighbours have reported.
@@ -58,83 +120,86 @@ pub enum Fault {
     },
 }
 
-/// A bug planted in the driver, to see that an oracle finds it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Plant {
-    /// The driver says "durable" before the disk does.
-    AcknowledgeBeforeSync,
-    /// A crash takes the last segment that had been synced.
-    LoseSyncedTail,
-    /// A restore from an old backup goes on under the old incarnation.
-    ReuseIncarnation,
-    /// A restored node may spend before its own lost entries are back.
-    RestoreUnfrozen,
-    /// The driver keeps a session across a break instead of greeting anew.
-    KeepSessionAcrossBreak,
-    /// The driver serves the whole journal where one document was asked for.
-    ServeWholeJournal,
-    /// A retry gets a slip number of its own.
-    RenumberRetries,
+/// What happens when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Phases {
+    /// How long the clerks only enter what the township starts with.
+    pub warm_up: Micros,
+    /// How long after that the clerks ask for new things.
+    pub load: Micros,
+    /// How long after the load, at most, until everything is at rest.
+    pub liveness: Micros,
+    /// How many of a thousand nodes, with their townships, are drawn as the core that must come to rest on its
+    /// own before the others return; 1000: all, none is kept away.
+    pub core_permille: u64,
 }
 
-impl Plant {
-    /// All of them.
-    pub const ALL: [Plant; 7] = [
-        Plant::AcknowledgeBeforeSync,
-        Plant::LoseSyncedTail,
-        Plant::ReuseIncarnation,
-        Plant::RestoreUnfrozen,
-        Plant::KeepSessionAcrossBreak,
-        Plant::ServeWholeJournal,
-        Plant::RenumberRetries,
-    ];
+impl Default for Phases {
+    fn default() -> Self {
+        Phases { warm_up: 0, load: 0, liveness: 600 * SECOND, core_permille: 1000 }
+    }
+}
+
+impl Phases {
+    /// When the clerks stop asking for new things and faults end.
+    pub fn load_until(&self) -> Micros {
+        self.warm_up.saturating_add(self.load)
+    }
+
+    /// When everything must have come to rest.
+    pub fn limit(&self) -> Micros {
+        self.load_until().saturating_add(self.liveness)
+    }
 }
 
 /// The whole plan.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Plan {
     /// Where all randomness comes from.
     pub seed: u64,
-    /// The nodes; the first is the township's and the trust anchor.
+    /// The nodes; the first of each township whose organisation is the township is its trust anchor.
     pub nodes: Vec<NodeSpec>,
-    /// Which pairs of nodes are joined; the first of a pair dials.
-    pub links: Vec<(usize, usize)>,
-    /// How every link behaves.
-    pub link: LinkParams,
-    /// How every disk behaves.
-    pub disk: DiskParams,
+    /// Which nodes are joined.
+    pub links: Vec<LinkSpec>,
+    /// How links behave: a link names its class by position.
+    pub classes: Vec<LinkClass>,
+    /// Capacity that links share.
+    pub cells: Vec<Cell>,
     /// What the clerks do.
-    pub workload: WorkloadParams,
+    pub workload: Workload,
     /// Accounts, with the position of the village node that opens them.
     pub accounts: Vec<(AccountId, usize)>,
     /// Since when accounts are open and rules in effect.
     pub since: Date,
+    /// True time at the start.
+    pub start: Millis,
     /// What goes wrong, and when.
     pub faults: Vec<(Micros, Fault)>,
-    /// When the clerks stop asking for new things.
-    pub load_until: Micros,
-    /// When everything must have come to rest.
-    pub limit: Micros,
+    /// What happens when.
+    pub phases: Phases,
+    /// Time between two samples for the observer; 0: none are taken.
+    pub sample: Micros,
     /// A planted bug, if any.
-    pub plant: Option<Plant>,
+    pub mutant: Option<Mutant>,
 }
 
 impl Plan {
-    /// A calm plan without load or faults: nodes, links, nothing else.
-    pub fn calm(seed: u64, nodes: Vec<NodeSpec>, links: Vec<(usize, usize)>) -> Plan {
+    /// A calm plan without load or faults: nodes, links of one ordinary class, nothing else.
+    pub fn calm(seed: u64, nodes: Vec<NodeSpec>, links: Vec<LinkSpec>) -> Plan {
         Plan {
             seed,
             nodes,
             links,
-            link: LinkParams::default(),
-            disk: DiskParams::default(),
-            workload: WorkloadParams::default(),
+            classes: vec![LinkClass::default()],
+            cells: Vec::new(),
+            workload: Workload::default(),
             accounts: Vec::new(),
             since: name("2020-01-01"),
+            start: EPOCH,
             faults: Vec::new(),
-            load_until: 0,
-            limit: 600 * SECOND,
-            plant: None,
+            phases: Phases::default(),
+            sample: 0,
+            mutant: None,
         }
     }
 }

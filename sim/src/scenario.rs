@@ -2,17 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use xiangyue_protocol::schema::{Account, Cohort, HolderKind, Item, NodeEntry, Org, Points, Rule};
-use xiangyue_protocol::{Command, Level, OrgCode, Refusal};
+use xiangyue_protocol::Refusal;
 
 use crate::engine::Engine;
-use crate::link::LinkParams;
-use crate::node::SimNode;
-use crate::plan::{Fault, NodeSpec, Plan, Plant};
+use crate::link::{LinkClass, LinkSpec};
+use crate::mutant::Mutant;
+use crate::plan::{Fault, NodeSpec, Phases, Plan, Way};
 use crate::report::Report;
 use crate::rng::Rng;
 use crate::scheduler::{Micros, SECOND};
-use crate::workload::{Wish, WorkloadParams, name};
+use crate::workload::{Workload, name};
 
 /// The township of the built-in scenarios.
 const TOWNSHIP: &str = "110112119";
@@ -40,9 +39,9 @@ pub struct ThreeVillages {
     /// Who is joined to whom.
     pub topology: Topology,
     /// How links behave.
-    pub link: LinkParams,
+    pub link: LinkClass,
     /// What the clerks do.
-    pub workload: WorkloadParams,
+    pub workload: Workload,
     /// How long the clerks ask for new things.
     pub load: Micros,
     /// Whether the villages are cut from the township and the merchant for a while.
@@ -54,7 +53,7 @@ pub struct ThreeVillages {
     /// How often of a thousand runs a village is restored from a backup.
     pub restore_permille: u64,
     /// A planted bug.
-    pub plant: Option<Plant>,
+    pub mutant: Option<Mutant>,
 }
 
 impl Default for ThreeVillages {
@@ -63,38 +62,33 @@ impl Default for ThreeVillages {
             villages: 3,
             accounts: 3,
             topology: Topology::Neighbours,
-            link: LinkParams::default(),
-            workload: WorkloadParams::default(),
+            link: LinkClass::default(),
+            workload: Workload::default(),
             load: 90 * SECOND,
             partition: true,
             crashes: 2,
             breaks: 3,
             restore_permille: 300,
-            plant: None,
+            mutant: None,
         }
     }
-}
-
-/// Whether a code names a merchant.
-pub fn is_merchant(org: &OrgCode) -> bool {
-    org.level() == Level::Merchant
 }
 
 /// A township, villages and one merchant; a partition that leaves the villages alone, power cuts and breaks
 /// under load, sometimes a dead disk, and a heal.
 pub fn three_villages(seed: u64, params: &ThreeVillages) -> Plan {
-    let mut nodes = vec![NodeSpec { name: "township".to_owned(), org: name(TOWNSHIP) }];
+    let mut nodes = vec![NodeSpec::new("township", name(TOWNSHIP))];
     for n in 1..=params.villages {
-        nodes.push(NodeSpec { name: format!("village-{n}"), org: name(&format!("{TOWNSHIP}{}", 200 + n)) });
+        nodes.push(NodeSpec::new(format!("village-{n}"), name(&format!("{TOWNSHIP}{}", 200 + n))));
     }
     let merchant = nodes.len();
-    nodes.push(NodeSpec { name: "merchant".to_owned(), org: name(&format!("{TOWNSHIP}M01")) });
+    nodes.push(NodeSpec::new("merchant", name(&format!("{TOWNSHIP}M01"))));
     let links = links(params.topology, nodes.len());
     let mut plan = Plan::calm(seed, nodes, links);
-    plan.link = params.link.clone();
+    plan.classes = vec![params.link.clone()];
     plan.workload = params.workload.clone();
-    plan.load_until = params.load;
-    plan.plant = params.plant;
+    plan.phases = Phases { load: params.load, liveness: 600 * SECOND - params.load, ..Phases::default() };
+    plan.mutant = params.mutant;
     for village in 1..=params.villages {
         let org = plan.nodes[village].org.clone();
         plan.accounts.extend((1..=params.accounts).map(|n| (name(&format!("{org}-{n}")), village)));
@@ -103,14 +97,15 @@ pub fn three_villages(seed: u64, params: &ThreeVillages) -> Plan {
     plan
 }
 
-fn links(topology: Topology, nodes: usize) -> Vec<(usize, usize)> {
+fn links(topology: Topology, nodes: usize) -> Vec<LinkSpec> {
     let merchant = nodes - 1;
     let star = (1..nodes).map(|n| (n, 0));
-    match topology {
+    let pairs: Vec<(usize, usize)> = match topology {
         Topology::Star => star.collect(),
         Topology::Neighbours => star.chain((1..merchant - 1).map(|n| (n, n + 1))).chain([(merchant, 1)]).collect(),
         Topology::Mesh => (0..nodes).flat_map(|a| (a + 1..nodes).map(move |b| (b, a))).collect(),
-    }
+    };
+    pairs.into_iter().map(|(dials, answers)| LinkSpec::new(dials, answers)).collect()
 }
 
 fn faults(seed: u64, params: &ThreeVillages, links: usize, merchant: usize) -> Vec<(Micros, Fault)> {
@@ -120,7 +115,7 @@ fn faults(seed: u64, params: &ThreeVillages, links: usize, merchant: usize) -> V
     if params.partition {
         let island: BTreeSet<usize> = (1..merchant).collect();
         let lasts = within(&mut rng, 200, 400);
-        faults.push((within(&mut rng, 250, 400), Fault::Cut { island, lasts }));
+        faults.push((within(&mut rng, 250, 400), Fault::Cut { island, way: Way::Both, lasts }));
     }
     for node in 0..=merchant {
         for _ in 0..rng.between(0, params.crashes) {
@@ -142,43 +137,10 @@ fn faults(seed: u64, params: &ThreeVillages, links: usize, merchant: usize) -> V
     faults
 }
 
-/// What each clerk asks for first: the township names everybody and everything, villages open their accounts.
-pub fn first_wishes(plan: &Plan, nodes: &[SimNode]) -> Vec<Vec<Wish>> {
-    let since = plan.since;
-    let mut directory = Vec::new();
-    for node in nodes {
-        let (code, public_key) = (node.org.clone(), node.public_key());
-        directory.push(Command::Org(Org { code: code.clone(), name: node.name.as_str().into(), version: 1 }));
-        let address = Default::default();
-        directory.push(Command::Node(NodeEntry { node: node.id(), public_key, org: code, address }));
-    }
-    let rule = Rule {
-        code: name("R1"),
-        cohort: Cohort::Villager,
-        points: Points(100),
-        daily_cap: None,
-        effective_from: since,
-    };
-    let rules =
-        vec![Command::Rule(rule), Command::Item(Item { code: name("I1"), price: Points::ZERO, effective_from: since })];
-    let mut wishes = vec![Vec::new(); nodes.len()];
-    if let Some(township) = wishes.first_mut() {
-        township.extend([Wish::new(directory), Wish::new(rules)]);
-    }
-    for (account, village) in &plan.accounts {
-        let (account, holder, cohort) = (account.clone(), HolderKind::Person, Cohort::Villager);
-        let account = Account { account, holder, cohort, opened: since };
-        let command = Command::Account { village: nodes[*village].org.clone(), account };
-        wishes[*village].push(Wish::new(vec![command]));
-    }
-    wishes
-}
-
-/// Carries out a plan that starts with [`first_wishes`].
+/// Carries out a plan while nobody watches.
 ///
 /// # Errors
 /// When a node does not start.
 pub fn run(plan: Plan) -> Result<Report, Refusal> {
-    let setup = plan.clone();
-    Ok(Engine::new(plan, |nodes| first_wishes(&setup, nodes))?.run())
+    Ok(Engine::new(plan)?.run(&mut ()))
 }

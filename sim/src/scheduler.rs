@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
+
 /// Virtual microseconds since the start of a run.
 pub type Micros = u64;
 
@@ -9,6 +11,19 @@ pub type Micros = u64;
 pub const SECOND: Micros = 1_000_000;
 /// One virtual millisecond.
 pub const MILLI: Micros = 1_000;
+
+/// A rhythm: on for `on` of each `period`, from `phase` on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Duty {
+    /// From one start to the next.
+    pub period: Micros,
+    /// How long it is on in each.
+    pub on: Micros,
+    /// When the first one starts.
+    pub phase: Micros,
+    /// How much later than that each start may be.
+    pub jitter: Micros,
+}
 
 /// Events by time; at one time, in the order in which they were put in.
 #[derive(Debug)]

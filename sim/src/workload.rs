@@ -5,16 +5,21 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use serde::Serialize;
 use xiangyue_protocol::replica::Ticket;
-use xiangyue_protocol::schema::{AccountId, Award, Points, Redemption, RequestId};
+use xiangyue_protocol::schema::{
+    Account, AccountId, Award, Cohort, HolderKind, Item, NodeEntry, Org, Points, Redemption, RequestId, Rule,
+};
 use xiangyue_protocol::{Command, Date, GrantRequest, Level, OrgCode, ReverseRequest};
 
+use crate::node::SimNode;
+use crate::plan::Plan;
 use crate::rng::Rng;
 use crate::scheduler::{MILLI, Micros, SECOND};
 
 /// How busy the clerks are, and with what; shares are in thousandths.
-#[derive(Debug, Clone)]
-pub struct WorkloadParams {
+#[derive(Debug, Clone, Serialize)]
+pub struct Workload {
     /// Shortest and longest time between two requests at one node.
     pub every: (Micros, Micros),
     /// Longest time for which commands wait to be written together.
@@ -33,9 +38,9 @@ pub struct WorkloadParams {
     pub months: u64,
 }
 
-impl Default for WorkloadParams {
+impl Default for Workload {
     fn default() -> Self {
-        WorkloadParams {
+        Workload {
             every: (200 * MILLI, 2 * SECOND),
             gather: 40 * MILLI,
             retry_permille: 60,
@@ -100,17 +105,17 @@ impl Clerk {
     }
 
     /// When this clerk comes again.
-    pub fn pause(&mut self, params: &WorkloadParams) -> Micros {
+    pub fn pause(&mut self, params: &Workload) -> Micros {
         self.rng.between(params.every.0, params.every.1)
     }
 
     /// How long this clerk's commands wait to be written together with others.
-    pub fn gather(&mut self, params: &WorkloadParams) -> Micros {
+    pub fn gather(&mut self, params: &Workload) -> Micros {
         self.rng.between(0, params.gather)
     }
 
     /// What to ask for next: something unanswered, something answered once more, or something new.
-    pub fn next(&mut self, params: &WorkloadParams, today: Date, may_repeat: bool, fresh: bool) -> Option<Wish> {
+    pub fn next(&mut self, params: &Workload, today: Date, may_repeat: bool, fresh: bool) -> Option<Wish> {
         if !self.pending.is_empty() && (!fresh || self.rng.chance(700)) {
             return self.pending.pop_front();
         }
@@ -137,7 +142,7 @@ impl Clerk {
         name(&format!("{}-{}", self.name, self.numbered))
     }
 
-    fn invent(&mut self, params: &WorkloadParams, today: Date) -> Option<Command> {
+    fn invent(&mut self, params: &Workload, today: Date) -> Option<Command> {
         let account = self.rng.pick(&self.accounts)?.clone();
         let date = self.date(params, today);
         let draw = self.rng.below(1000);
@@ -160,7 +165,7 @@ impl Clerk {
         }
     }
 
-    fn date(&mut self, params: &WorkloadParams, today: Date) -> Date {
+    fn date(&mut self, params: &Workload, today: Date) -> Date {
         let back = self.rng.below(params.months.max(1));
         (0..back).fold(today, |date, _| date.first_of_month().yesterday().unwrap_or(date))
     }
@@ -206,6 +211,38 @@ impl Clerk {
         let memo = Default::default();
         Some(Command::Reverse(ReverseRequest { request: self.number(), of, date, by: "c1".into(), memo }))
     }
+}
+
+/// What each clerk asks for first: the township names everybody and everything, villages open their accounts.
+pub fn first_wishes(plan: &Plan, nodes: &[SimNode]) -> Vec<Vec<Wish>> {
+    let since = plan.since;
+    let mut directory = Vec::new();
+    for node in nodes {
+        let (code, public_key) = (node.org.clone(), node.public_key());
+        directory.push(Command::Org(Org { code: code.clone(), name: node.name.as_str().into(), version: 1 }));
+        let address = Default::default();
+        directory.push(Command::Node(NodeEntry { node: node.id(), public_key, org: code, address }));
+    }
+    let rule = Rule {
+        code: name("R1"),
+        cohort: Cohort::Villager,
+        points: Points(100),
+        daily_cap: None,
+        effective_from: since,
+    };
+    let rules =
+        vec![Command::Rule(rule), Command::Item(Item { code: name("I1"), price: Points::ZERO, effective_from: since })];
+    let mut wishes = vec![Vec::new(); nodes.len()];
+    if let Some(township) = wishes.first_mut() {
+        township.extend([Wish::new(directory), Wish::new(rules)]);
+    }
+    for (account, village) in &plan.accounts {
+        let (account, holder, cohort) = (account.clone(), HolderKind::Person, Cohort::Villager);
+        let account = Account { account, holder, cohort, opened: since };
+        let command = Command::Account { village: nodes[*village].org.clone(), account };
+        wishes[*village].push(Wish::new(vec![command]));
+    }
+    wishes
 }
 
 /// A name that is known to be well formed.

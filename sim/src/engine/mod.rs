@@ -8,24 +8,25 @@ use std::collections::{BTreeMap, BTreeSet};
 use xiangyue_protocol::frame::Frame;
 use xiangyue_protocol::replica::{Mode, PeerId, Replica, Ticket};
 use xiangyue_protocol::schema::Points;
+use xiangyue_protocol::segment::Header;
 use xiangyue_protocol::{Code, Command, Level, Millis, Outcome, Refusal, access};
 
 use crate::link::Conn;
+use crate::link::LinkSpec;
+use crate::mutant::Mutant;
 use crate::node::{Output, SimNode};
+use crate::observer::{Observer, Told};
 use crate::oracle::{Oracle, key_of};
-use crate::plan::{Fault, Plan, Plant};
+use crate::plan::{Fault, Plan};
 use crate::report::Report;
 use crate::rng::Rng;
 use crate::scheduler::{Micros, SECOND, Scheduler};
 use crate::stats::{Sometimes, Stats};
 use crate::trace::Trace;
-use crate::workload::{Clerk, Wish};
+use crate::workload::{Clerk, Wish, first_wishes};
 
 mod rest;
 mod wires;
-
-/// The start of every run: 2021-01-20 08:00 in China.
-pub const EPOCH: Millis = Millis(1_611_100_800_000);
 
 #[derive(Debug)]
 enum Event {
@@ -69,24 +70,26 @@ pub struct Engine {
     trace: Trace,
     stats: Stats,
     oracle: Oracle,
+    told: Told,
 }
 
 impl Engine {
-    /// Nodes switched on, with nothing written yet; `setup` is what each clerk asks for first.
+    /// Nodes switched on, with nothing written yet.
     ///
     /// # Errors
     /// When a node does not start, which only a broken plan brings about.
-    pub fn new(plan: Plan, setup: impl Fn(&[SimNode]) -> Vec<Vec<Wish>>) -> Result<Engine, Refusal> {
+    pub fn new(plan: Plan) -> Result<Engine, Refusal> {
         let township = plan.nodes.first().map(|spec| spec.name.clone()).unwrap_or_default();
         let anchor = crate::node::key_of(plan.seed, &township).verifying_key().to_bytes();
         let nodes: Vec<SimNode> = plan
             .nodes
             .iter()
-            .map(|spec| SimNode::new(plan.seed, spec, anchor, plan.plant))
+            .map(|spec| SimNode::new(plan.seed, spec, anchor, plan.mutant))
             .collect::<Result<_, _>>()?;
-        let merchants: Vec<_> = plan.nodes.iter().map(|n| n.org.clone()).filter(crate::scenario::is_merchant).collect();
+        let merchants: Vec<_> =
+            plan.nodes.iter().map(|n| n.org.clone()).filter(|org| org.level() == Level::Merchant).collect();
         let mut clerks: Vec<Clerk> = Vec::new();
-        for (n, (spec, wishes)) in plan.nodes.iter().zip(setup(&nodes)).enumerate() {
+        for (n, (spec, wishes)) in plan.nodes.iter().zip(first_wishes(&plan, &nodes)).enumerate() {
             let is_village = spec.org.level() == Level::Village;
             let known = plan.accounts.iter().filter(|(_, village)| !is_village || *village == n);
             let accounts = known.map(|(account, _)| account.clone()).collect();
@@ -95,7 +98,7 @@ impl Engine {
             clerks.push(clerk);
         }
         let rngs = |purpose: &str| plan.nodes.iter().map(|n| Rng::new(plan.seed, &n.name, purpose)).collect();
-        let pair = |(a, b): &(usize, usize)| format!("{}~{}", plan.nodes[*a].name, plan.nodes[*b].name);
+        let pair = |link: &LinkSpec| format!("{}~{}", plan.nodes[link.dials].name, plan.nodes[link.answers].name);
         let mut queue = Scheduler::default();
         for node in 0..nodes.len() {
             queue.at(0, Event::Operate(node));
@@ -123,23 +126,34 @@ impl Engine {
             trace: Trace::default(),
             stats: Stats::default(),
             oracle: Oracle::default(),
+            told: Told::default(),
             plan,
         })
     }
 
-    /// Carries out the plan to its end.
-    pub fn run(mut self) -> Report {
-        while self.queue.next_time().is_some_and(|time| time <= self.plan.limit) {
+    /// Carries out the plan to its end, or until the observer says stop.
+    pub fn run(mut self, watch: &mut dyn Observer) -> Report {
+        self.told = Told::to(watch);
+        let limit = self.plan.phases.limit();
+        let (mut shown, mut stopped) = (0, false);
+        while !stopped && self.queue.next_time().is_some_and(|time| time <= limit) {
             self.step();
+            self.told.pass_on(watch);
+            if self.now() >= shown + limit / 1000 {
+                shown = self.now();
+                watch.progress(shown, limit);
+                stopped = watch.stop();
+            }
         }
         let rested = self.queue.next_time().is_none();
-        if !rested {
-            self.oracle.broke(6, self.plan.limit, "messages do not stop".to_owned());
+        if !rested && !stopped {
+            self.oracle.broke(6, self.plan.phases.limit(), "messages do not stop".to_owned());
         }
         let virtual_micros = self.queue.now();
         if rested {
             self.check_rest();
             self.greet_anew();
+            self.told.pass_on(watch);
         }
         self.finish(virtual_micros, rested)
     }
@@ -168,7 +182,7 @@ impl Engine {
     }
 
     fn millis(&self) -> Millis {
-        Millis(EPOCH.0 + self.now() / 1000)
+        Millis(self.plan.start.0 + self.now() / 1000)
     }
 
     fn step(&mut self) {
@@ -200,7 +214,7 @@ impl Engine {
     // The clerks.
 
     fn operate(&mut self, node: usize) {
-        let fresh = self.now() < self.plan.load_until;
+        let fresh = self.now() < self.plan.phases.load_until();
         let pause = self.clerks[node].pause(&self.plan.workload);
         let busy = !self.clerks[node].pending.is_empty() || !self.clerks[node].waiting.is_empty();
         if fresh || busy {
@@ -217,7 +231,7 @@ impl Engine {
             self.clerks[node].done.iter().flat_map(|wish| &wish.commands).any(|done| key_of(done) == key)
         });
         let mut commands = wish.commands.clone();
-        if known && self.plan.plant == Some(Plant::RenumberRetries) {
+        if known && self.plan.mutant == Some(Mutant::RenumberRetries) {
             commands.iter_mut().for_each(renumber);
         }
         let (answers, ticket) = replica.submit(now, &commands, Mode::AllOrNothing);
@@ -248,7 +262,9 @@ impl Engine {
                 Code::Frozen => self.stats.met(Sometimes::RefusedFrozen),
                 _ => {}
             }
-            self.trace.note(self.queue.now(), node, "refused", refusal.code().as_str().as_bytes());
+            let code = refusal.code().as_str();
+            self.trace.note(self.queue.now(), node, "refused", code.as_bytes());
+            self.told.event(self.queue.now(), node, "refused", None, || code.into());
         }
     }
 
@@ -274,6 +290,7 @@ impl Engine {
                 new = true;
                 self.stats.acknowledged += 1;
                 self.trace.note(at, node, "acknowledged", key_of(command).as_bytes());
+                self.told.event(at, node, "acknowledged", None, || key_of(command).into());
             }
             let indebted = || replica.views().book.values().any(|totals| totals.debt() > Points::ZERO);
             if matches!(command, Command::Reverse(_)) && indebted() {
@@ -302,7 +319,9 @@ impl Engine {
                 Output::Appended(header, bytes) => {
                     let readers = self.plan.nodes.iter().filter(|n| access::may_carry(&n.org, &header.doc));
                     let is_author = self.nodes[node].id() == header.actor.node;
-                    self.stats.appended(self.queue.now(), node, is_author, &header, readers.count());
+                    let now = self.queue.now();
+                    self.stats.appended(now, node, is_author, &header, readers.count());
+                    self.told.event(now, node, "append", None, || header_text(&header).into());
                     self.trace.note(self.queue.now(), node, "append", &bytes);
                     self.note_half_greeted(node);
                 }
@@ -331,7 +350,7 @@ impl Engine {
     }
 
     fn sync(&mut self, at: usize) {
-        let time = self.plan.disk.sync_time(&mut self.disk_rng[at]);
+        let time = self.plan.nodes[at].disk.sync_time(&mut self.disk_rng[at]);
         let node = &mut self.nodes[at];
         if node.syncing || node.disk.unsynced() == 0 {
             return;
@@ -441,6 +460,10 @@ impl Engine {
             }
         }
     }
+}
+
+fn header_text(header: &Header) -> String {
+    format!("{} {} {}..{}", header.doc, header.actor, header.first, header.last)
 }
 
 fn renumber(command: &mut Command) {

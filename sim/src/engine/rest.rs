@@ -50,7 +50,7 @@ impl Engine {
         for link in 0..self.plan.links.len() {
             self.queue.after(1, Event::Dial(link));
         }
-        while self.queue.next_time().is_some_and(|time| time <= self.plan.limit + 60 * SECOND) {
+        while self.queue.next_time().is_some_and(|time| time <= self.plan.phases.limit() + 60 * SECOND) {
             self.step();
         }
         self.stats = stats;

@@ -9,7 +9,8 @@ use xiangyue_protocol::segment::Sealed;
 
 use super::{Engine, Event};
 use crate::link::Conn;
-use crate::plan::{Fault, Plant};
+use crate::mutant::Mutant;
+use crate::plan::Fault;
 use crate::stats::Sometimes;
 
 impl Engine {
@@ -28,11 +29,12 @@ impl Engine {
     }
 
     pub(super) fn dial(&mut self, link: usize) {
-        let (a, b) = self.plan.links[link];
+        let (a, b) = (self.plan.links[link].dials, self.plan.links[link].answers);
         if self.current[link].is_some_and(|conn| self.conns[conn].alive) {
             return;
         }
-        let (now, params) = (self.now(), &self.plan.link);
+        let now = self.now();
+        let params = &self.plan.classes[self.plan.links[link].class];
         if self.nodes[a].replica.is_none() || self.nodes[b].replica.is_none() || self.is_cut((a, b)) {
             let again = self.link_rng[link].between(params.redial.0, params.redial.1);
             self.queue.after(again, Event::Dial(link));
@@ -45,7 +47,7 @@ impl Engine {
         let lives = [self.nodes[a].life, self.nodes[b].life];
         let conn = self.conns.len();
         self.current[link] = Some(conn);
-        if self.plan.plant == Some(Plant::KeepSessionAcrossBreak)
+        if self.plan.mutant == Some(Mutant::KeepSessionAcrossBreak)
             && let Some((peers, _)) = self.kept[link].filter(|(_, kept)| *kept == lives)
         {
             let mut kept = Conn::new(link, [a, b], peers, up_at);
@@ -85,6 +87,9 @@ impl Engine {
         self.stats.frames += 1;
         self.stats.bytes += encoded.len() as u64;
         self.trace.note(now, node, "send", &encoded);
+        let other = |(conn, side): (usize, usize)| self.conns[conn].nodes[1 - side];
+        let to = self.ends.get(&peer).copied().map(other);
+        self.told.event(now, node, "send", to, || name_of(&frame).into());
         if self.greeting && !matches!(frame, Frame::Hello(_)) {
             self.oracle.broke(6, now, format!("node {node} had more to say than hello: {}", name_of(&frame)));
         }
@@ -106,7 +111,8 @@ impl Engine {
             return;
         }
         let rng = &mut self.link_rng[c.link];
-        let at = c.arrival(now, 1 - side, encoded.len() as u64, &self.plan.link, rng);
+        let class = &self.plan.classes[self.plan.links[c.link].class];
+        let at = c.arrival(now, 1 - side, encoded.len() as u64, class, rng);
         self.queue.at(at, Event::Arrive { conn, side: 1 - side, frame });
     }
 
@@ -118,6 +124,8 @@ impl Engine {
         }
         let (node, peer) = (c.nodes[side], c.peers[side]);
         self.conns[conn].heard[side] = true;
+        let from = self.conns[conn].nodes[1 - side];
+        self.told.event(self.queue.now(), node, "arrive", Some(from), || name_of(&frame).into());
         let is_segment = matches!(frame, Frame::Segment(_));
         let frozen = self.nodes[node].replica.as_ref().is_some_and(Replica::is_frozen);
         let before = self.nodes[node].replica.as_ref().map_or(0, |replica| replica.counters().redundant);
@@ -158,6 +166,7 @@ impl Engine {
         }
         c.alive = false;
         let link = c.link;
+        let class = &self.plan.classes[self.plan.links[link].class];
         for side in 0..2 {
             let c = &self.conns[conn];
             if c.noticed[side] {
@@ -168,16 +177,16 @@ impl Engine {
             if session.is_some_and(|(_, session)| !session.caught_up) {
                 self.stats.met(Sometimes::BrokeWhileComparing);
             }
-            let notice = self.link_rng[link].between(self.plan.link.notice.0, self.plan.link.notice.1);
+            let notice = self.link_rng[link].between(class.notice.0, class.notice.1);
             self.queue.after(notice, Event::Gone { conn, side });
         }
-        let again = self.link_rng[link].between(self.plan.link.redial.0, self.plan.link.redial.1);
+        let again = self.link_rng[link].between(class.redial.0, class.redial.1);
         self.queue.after(again, Event::Dial(link));
     }
 
     pub(super) fn gone(&mut self, conn: usize, side: usize) {
         let c = &mut self.conns[conn];
-        if c.noticed[side] || self.plan.plant == Some(Plant::KeepSessionAcrossBreak) {
+        if c.noticed[side] || self.plan.mutant == Some(Mutant::KeepSessionAcrossBreak) {
             return;
         }
         c.noticed[side] = true;

@@ -8,11 +8,11 @@ use xiangyue_protocol::frame::Frame;
 use xiangyue_protocol::replica::{Alarm, Mode, PeerId, Replica, Ticket};
 use xiangyue_protocol::schema::{AccountId, Award, Points, Redemption};
 use xiangyue_protocol::{Command, Date, GrantRequest, Outcome, Refusal, ReverseRequest};
-use xiangyue_sim::engine::EPOCH;
 use xiangyue_sim::node::{Output, SimNode, key_of};
-use xiangyue_sim::plan::Plan;
+use xiangyue_sim::plan::{EPOCH, Plan};
 use xiangyue_sim::rng::Rng;
-use xiangyue_sim::scenario::{ThreeVillages, first_wishes, three_villages};
+use xiangyue_sim::scenario::{ThreeVillages, three_villages};
+use xiangyue_sim::workload::first_wishes;
 
 pub(crate) struct Pairs {
     pub(crate) plan: Plan,
