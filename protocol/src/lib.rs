@@ -21,6 +21,7 @@ pub mod schema;
 pub mod segment;
 pub mod summary;
 pub mod time;
+pub mod transport;
 pub mod views;
 mod wire;
 

@@ -18,6 +18,7 @@ pub mod node;
 pub mod observer;
 pub mod oracle;
 pub mod plan;
+pub mod quic;
 pub mod report;
 pub mod rng;
 pub mod scenario;

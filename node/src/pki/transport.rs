@@ -10,17 +10,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use quinn::{IdleTimeout, TransportConfig, VarInt};
-
-/// Streams of each kind that a peer may have open.
-const STREAMS: u32 = 16;
-/// Bytes in flight on one stream, and on all streams of a connection.
-const STREAM_WINDOW: u32 = 256 * 1024;
-const CONNECTION_WINDOW: u32 = 2 * 1024 * 1024;
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
-const IDLE_MILLIS: u32 = 60_000;
+use xiangyue_protocol::transport::{
+    CONNECTION_WINDOW, HANDSHAKE_MILLIS, IDLE_MILLIS, KEEP_ALIVE_MILLIS, STREAM_WINDOW, STREAMS,
+};
 
 /// A handshake that takes longer is given up.
-pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_millis(HANDSHAKE_MILLIS as u64);
 /// Handshakes under way at which further ones are refused.
 pub const MAX_HALF_OPEN: usize = 64;
 /// Handshakes under way at which an address must first prove that it receives what we send.
@@ -59,7 +54,7 @@ pub(super) fn connection_limits() -> Arc<TransportConfig> {
         .stream_receive_window(VarInt::from_u32(STREAM_WINDOW))
         .receive_window(VarInt::from_u32(CONNECTION_WINDOW))
         .send_window(u64::from(CONNECTION_WINDOW))
-        .keep_alive_interval(Some(KEEP_ALIVE))
+        .keep_alive_interval(Some(Duration::from_millis(KEEP_ALIVE_MILLIS.into())))
         .max_idle_timeout(Some(IdleTimeout::from(VarInt::from_u32(IDLE_MILLIS))))
         .datagram_receive_buffer_size(None);
     Arc::new(config)
