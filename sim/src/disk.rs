@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use xiangyue_protocol::segment::{Header, Segment};
-use xiangyue_protocol::{Actor, DocId};
+use xiangyue_protocol::{Actor, DocId, NodeId};
 
 use crate::rng::Rng;
 use crate::scheduler::{MILLI, Micros};
@@ -96,6 +96,24 @@ impl Disk {
         rows.filter(|(header, _)| header.last > after && header.first <= upto)
             .map(|(_, bytes)| Arc::clone(bytes))
             .collect()
+    }
+
+    /// Whether a segment of this actor and document that ends at `last` is safe from a power cut.
+    pub fn holds_safely(&self, doc: &DocId, actor: Actor, last: u64) -> bool {
+        let rows = self.index.get(&(doc.clone(), actor));
+        rows.is_some_and(|rows| {
+            let at = rows.partition_point(|row| self.rows[*row].0.last < last);
+            rows.get(at).is_some_and(|row| *row < self.synced)
+        })
+    }
+
+    /// What is safe here of a node's own writing: how far, by document and actor.
+    pub fn held_of(&self, node: NodeId) -> impl Iterator<Item = (&DocId, Actor, u64)> {
+        let own = self.index.iter().filter(move |((_, actor), _)| actor.node == node);
+        own.filter_map(|((doc, actor), rows)| {
+            let last = rows.iter().rev().find(|row| **row < self.synced)?;
+            Some((doc, *actor, self.rows[*last].0.last))
+        })
     }
 
     /// The power goes: of what was not synced a prefix may be there whole, and one more row in part.

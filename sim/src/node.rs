@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
 use xiangyue_protocol::frame::Frame;
-use xiangyue_protocol::replica::{Alarm, Effect, Member, PeerId, Replica, Ticket};
-use xiangyue_protocol::segment::{Header, Sealed};
+use xiangyue_protocol::replica::{Alarm, Effect, Member, PeerId, Replica, SessionStatus, Ticket};
+use xiangyue_protocol::segment::{Header, Sealed, Segment};
 use xiangyue_protocol::{Code, Millis, NodeId, OrgCode, Refusal};
 
 use crate::disk::{Damage, Disk};
@@ -23,7 +23,7 @@ use crate::rng::Rng;
 #[derive(Debug)]
 pub enum Output {
     /// This segment went into the journal.
-    Appended(Header, Arc<[u8]>),
+    Appended(Arc<Segment>),
     /// A commit is done.
     Acknowledge(Ticket),
     /// Send a frame.
@@ -174,6 +174,11 @@ impl SimNode {
         }
     }
 
+    /// What the node says of a connection.
+    pub fn status(&self, peer: PeerId) -> Option<SessionStatus> {
+        self.replica.as_ref()?.session(peer)
+    }
+
     /// Hands a frame to the replica. A segment is verified first, as the real driver does.
     ///
     /// # Errors
@@ -209,7 +214,7 @@ impl SimNode {
                     {
                         replica.durable(token);
                     }
-                    outputs.push(Output::Appended(segment.header.clone(), Arc::clone(&segment.bytes)));
+                    outputs.push(Output::Appended(segment));
                 }
                 Effect::Acknowledge(ticket) => outputs.push(Output::Acknowledge(ticket)),
                 Effect::Send(peer, frame) => outputs.push(Output::Send(peer, frame)),

@@ -60,7 +60,7 @@ impl Report {
         let violations: Vec<Value> = self
             .violations
             .iter()
-            .map(|v| json!({ "promise": v.promise, "at_seconds": thousandths(v.at / 1000), "what": v.what }))
+            .map(|v| json!({ "promise": v.promise, "oracle": v.oracle, "at_seconds": thousandths(v.at / 1000), "what": v.what }))
             .collect();
         let sometimes: Map<String, Value> =
             Sometimes::ALL.iter().map(|what| (what.text().to_owned(), json!(stats.count(*what)))).collect();
@@ -115,7 +115,11 @@ impl Report {
         }
         for violation in &self.violations {
             let at = thousandths(violation.at * 1000 / SECOND);
-            let _ = writeln!(text, "\nBROKEN promise {} at {at:.3} s: {}", violation.promise, violation.what);
+            let _ = writeln!(
+                text,
+                "\nBROKEN promise {} ({}) at {at:.3} s: {}",
+                violation.promise, violation.oracle, violation.what
+            );
         }
         text
     }

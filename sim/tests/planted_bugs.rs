@@ -26,7 +26,7 @@ fn promises(mutant: Mutant) -> &'static [u8] {
     match mutant {
         Mutant::AcknowledgeBeforeSync | Mutant::LoseSyncedTail => &[1],
         Mutant::ReuseIncarnation => &[7],
-        Mutant::RestoreUnfrozen => &[2],
+        Mutant::RestoreUnfrozen => &[2, 7],
         Mutant::KeepSessionAcrossBreak => &[6],
         Mutant::ServeWholeJournal => &[5],
         Mutant::RenumberRetries => &[3],

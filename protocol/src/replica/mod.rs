@@ -132,11 +132,24 @@ pub struct Counters {
     pub committed: u64,
 }
 
+/// What a replica keeps for later: for metrics, and for whoever watches that it stays bounded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Load {
+    /// Connections.
+    pub sessions: usize,
+    /// Records staged and not flushed.
+    pub staged: usize,
+    /// Effects that wait until what came before them is durable.
+    pub held: usize,
+    /// Authors in quarantine.
+    pub quarantined: usize,
+}
+
 /// Public keys of authors, as of some moment; cheap to clone and to send to another thread.
 pub type KeyRing = Arc<BTreeMap<NodeId, VerifyingKey>>;
 
 /// The state machine. See the module's text.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Replica {
     member: Member,
     node: NodeId,
@@ -258,6 +271,16 @@ impl Replica {
     /// Counters for metrics.
     pub fn counters(&self) -> Counters {
         self.counters
+    }
+
+    /// What is kept for later.
+    pub fn load(&self) -> Load {
+        Load {
+            sessions: self.sessions.len(),
+            staged: self.staged.values().map(Vec::len).sum(),
+            held: self.held.len(),
+            quarantined: self.quarantine.len(),
+        }
     }
 
     /// Authors whose segments were refused.

@@ -35,7 +35,7 @@ const ASK_AGAIN: u8 = 3;
 pub struct PeerId(pub u64);
 
 /// What is known of one connection.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Session {
     node: NodeId,
     org: OrgCode,
@@ -175,6 +175,11 @@ impl Replica {
     /// All connections.
     pub fn sessions(&self) -> impl Iterator<Item = (PeerId, SessionStatus)> {
         self.sessions.iter().map(|(peer, session)| (*peer, self.status(session)))
+    }
+
+    /// One connection; none once it is gone.
+    pub fn session(&self, peer: PeerId) -> Option<SessionStatus> {
+        self.sessions.get(&peer).map(|session| self.status(session))
     }
 
     fn status(&self, session: &Session) -> SessionStatus {

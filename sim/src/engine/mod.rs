@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use xiangyue_protocol::frame::Frame;
-use xiangyue_protocol::replica::{Mode, PeerId, Replica, Ticket};
+use xiangyue_protocol::replica::{Mode, PeerId, Ticket};
 use xiangyue_protocol::schema::Points;
 use xiangyue_protocol::segment::Header;
 use xiangyue_protocol::{Code, Command, Level, Millis, Outcome, Refusal, access};
@@ -109,6 +109,7 @@ impl Engine {
         for (fault, (at, _)) in plan.faults.iter().enumerate() {
             queue.at(*at, Event::Fault(fault));
         }
+        let oracle = Oracle::new(nodes.iter());
         Ok(Engine {
             link_rng: plan.links.iter().map(|link| Rng::new(plan.seed, &pair(link), "link")).collect(),
             disk_rng: rngs("disk"),
@@ -125,7 +126,7 @@ impl Engine {
             greeting: false,
             trace: Trace::default(),
             stats: Stats::default(),
-            oracle: Oracle::default(),
+            oracle,
             told: Told::default(),
             plan,
         })
@@ -147,7 +148,7 @@ impl Engine {
         }
         let rested = self.queue.next_time().is_none();
         if !rested && !stopped {
-            self.oracle.broke(6, self.plan.phases.limit(), "messages do not stop".to_owned());
+            self.oracle.broke(6, "silence", self.plan.phases.limit(), "messages do not stop".to_owned());
         }
         let virtual_micros = self.queue.now();
         if rested {
@@ -236,6 +237,7 @@ impl Engine {
         }
         let (answers, ticket) = replica.submit(now, &commands, Mode::AllOrNothing);
         wish.tries += 1;
+        self.oracle.answered(self.queue.now(), node, &wish.commands, &answers);
         self.note_answers(node, &wish, &answers, known);
         if answers.iter().all(Result::is_ok) {
             self.clerks[node].waiting.insert(ticket, wish);
@@ -275,7 +277,7 @@ impl Engine {
         }
         let Some(replica) = self.nodes[node].replica.as_mut() else { return };
         if let Err(refusal) = replica.flush(now) {
-            self.oracle.broke(1, self.queue.now(), format!("node {node} could not write: {refusal}"));
+            self.oracle.broke(1, "durable", self.queue.now(), format!("node {node} could not write: {refusal}"));
         }
         self.drain(node);
     }
@@ -286,11 +288,11 @@ impl Engine {
         let Some(replica) = &self.nodes[node].replica else { return };
         let mut new = false;
         for command in &wish.commands {
-            if self.oracle.acknowledged(at, node, command, replica) {
+            if self.oracle.acknowledged(at, node, command, &self.nodes[node]) {
                 new = true;
                 self.stats.acknowledged += 1;
                 self.trace.note(at, node, "acknowledged", key_of(command).as_bytes());
-                self.told.event(at, node, "acknowledged", None, || key_of(command).into());
+                self.told.event(at, node, "acknowledged", None, || key_of(command).to_string().into());
             }
             let indebted = || replica.views().book.values().any(|totals| totals.debt() > Points::ZERO);
             if matches!(command, Command::Reverse(_)) && indebted() {
@@ -314,32 +316,42 @@ impl Engine {
     // The nodes.
 
     fn drain(&mut self, node: usize) {
+        self.drain_from(node, None);
+    }
+
+    /// Carries out what a node wants done after something came to it from another.
+    fn drain_from(&mut self, node: usize, from: Option<usize>) {
         for output in self.nodes[node].drain() {
             match output {
-                Output::Appended(header, bytes) => {
+                Output::Appended(segment) => {
+                    let header = &segment.header;
+                    self.oracle.appended(self.queue.now(), node, &segment, from, &self.nodes[node]);
                     let readers = self.plan.nodes.iter().filter(|n| access::may_carry(&n.org, &header.doc));
                     let is_author = self.nodes[node].id() == header.actor.node;
                     let now = self.queue.now();
-                    self.stats.appended(now, node, is_author, &header, readers.count());
-                    self.told.event(now, node, "append", None, || header_text(&header).into());
-                    self.trace.note(self.queue.now(), node, "append", &bytes);
+                    self.stats.appended(now, node, is_author, header, readers.count());
+                    self.told.event(now, node, "append", None, || header_text(header).into());
+                    self.trace.note(now, node, "append", &segment.bytes);
                     self.note_half_greeted(node);
                 }
                 Output::Acknowledge(ticket) => self.acknowledge(node, ticket),
                 Output::Send(peer, frame) => self.send(node, peer, frame),
                 Output::Close(peer, refusal) => {
-                    self.oracle.broke(7, self.queue.now(), format!("node {node} closed a connection: {refusal}"));
+                    self.oracle.broke(
+                        7,
+                        "lives",
+                        self.queue.now(),
+                        format!("node {node} closed a connection: {refusal}"),
+                    );
                     self.close(node, peer);
                 }
                 Output::Alarm(alarm) => {
-                    self.oracle.broke(7, self.queue.now(), format!("node {node}: {alarm:?}"));
+                    self.oracle.broke(7, "lives", self.queue.now(), format!("node {node}: {alarm:?}"));
                 }
             }
         }
         self.sync(node);
-        if let Some(replica) = &self.nodes[node].replica {
-            self.oracle.check_node(self.queue.now(), node, replica);
-        }
+        self.oracle.watch(self.queue.now(), node, &self.nodes[node]);
     }
 
     fn note_half_greeted(&mut self, node: usize) {
@@ -400,19 +412,14 @@ impl Engine {
             self.nodes[at].restore();
         }
         if let Err(refusal) = self.nodes[at].start() {
-            self.oracle.broke(1, now, format!("node {at} does not start: {refusal}"));
+            self.oracle.broke(1, "durable", now, format!("node {at} does not start: {refusal}"));
             return;
         }
-        let Some(replica) = &self.nodes[at].replica else { return };
         if restored {
             self.stats.met(Sometimes::Restored);
-            let others: Vec<Replica> = (0..self.nodes.len())
-                .filter(|n| *n != at)
-                .filter_map(|n| self.nodes[n].replayed(self.nodes[n].disk.safe_rows()).ok())
-                .collect();
-            self.oracle.disk_died(at, replica, &others);
-        } else if !replica.is_frozen() {
-            self.oracle.check_recovered(now, at, replica);
+            self.oracle.restored(at, &self.nodes[at], self.nodes.iter().enumerate());
+        } else {
+            self.oracle.started(now, at, &self.nodes[at]);
         }
     }
 

@@ -10,28 +10,29 @@ impl Engine {
         let now = self.now();
         for (n, clerk) in self.clerks.iter().enumerate() {
             if !clerk.pending.is_empty() || !clerk.waiting.is_empty() {
-                self.oracle.broke(6, now, format!("the clerk of node {n} was never answered"));
+                self.oracle.broke(6, "silence", now, format!("the clerk of node {n} was never answered"));
             }
         }
         for (n, node) in self.nodes.iter().enumerate() {
             let Some(replica) = &node.replica else {
-                self.oracle.broke(6, now, format!("node {n} is down"));
+                self.oracle.broke(6, "silence", now, format!("node {n} is down"));
                 continue;
             };
             if replica.is_frozen() {
-                self.oracle.broke(6, now, format!("node {n} is still frozen"));
+                self.oracle.broke(6, "silence", now, format!("node {n} is still frozen"));
             }
             for (_, session) in replica.sessions() {
                 if !session.caught_up || session.behind > 0 {
-                    self.oracle.broke(6, now, format!("node {n} thinks itself behind: {session:?}"));
+                    self.oracle.broke(6, "silence", now, format!("node {n} thinks itself behind: {session:?}"));
                 }
             }
             match node.replayed(node.disk.rows()) {
                 Ok(again) if again.docs() == replica.docs() => {}
-                _ => self.oracle.broke(6, now, format!("node {n} reads back otherwise from its journal")),
+                _ => self.oracle.broke(6, "silence", now, format!("node {n} reads back otherwise from its journal")),
             }
         }
-        let replicas: Vec<&Replica> = self.nodes.iter().filter_map(|node| node.replica.as_ref()).collect();
+        let replicas: Vec<(usize, &Replica)> =
+            self.nodes.iter().enumerate().filter_map(|(n, node)| Some((n, node.replica.as_ref()?))).collect();
         self.oracle.check_end(now, &replicas);
     }
 

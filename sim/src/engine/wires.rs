@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use xiangyue_protocol::Code;
 use xiangyue_protocol::frame::Frame;
 use xiangyue_protocol::replica::{PeerId, Replica};
-use xiangyue_protocol::segment::Sealed;
 
 use super::{Engine, Event};
 use crate::link::Conn;
@@ -73,6 +72,7 @@ impl Engine {
         }
         c.up[side] = true;
         let (node, peer, other) = (c.nodes[side], c.peers[side], c.nodes[1 - side]);
+        self.oracle.greets(node, other, c.peers[1 - side], &self.nodes[node]);
         let (id, org) = (self.nodes[other].id(), self.nodes[other].org.clone());
         let now = self.millis();
         if let Some(replica) = self.nodes[node].replica.as_mut() {
@@ -91,19 +91,20 @@ impl Engine {
         let to = self.ends.get(&peer).copied().map(other);
         self.told.event(now, node, "send", to, || name_of(&frame).into());
         if self.greeting && !matches!(frame, Frame::Hello(_)) {
-            self.oracle.broke(6, now, format!("node {node} had more to say than hello: {}", name_of(&frame)));
+            self.oracle.broke(
+                6,
+                "silence",
+                now,
+                format!("node {node} had more to say than hello: {}", name_of(&frame)),
+            );
         }
         let Some((conn, side)) = self.ends.get(&peer).copied().filter(|(c, s)| self.conns[*c].nodes[*s] == node) else {
             return;
         };
         let c = &mut self.conns[conn];
         let to = c.nodes[1 - side];
-        if let Frame::Segment(bytes) = &frame {
-            self.stats.segments_sent += 1;
-            if let Ok(sealed) = Sealed::parse(bytes.clone()) {
-                self.oracle.check_sent(now, to, &self.plan.nodes[to].org, &sealed.header.doc);
-            }
-        }
+        self.stats.segments_sent += u64::from(matches!(frame, Frame::Segment(_)));
+        self.oracle.sent(now, node, to, &frame, &self.nodes[node]);
         if !c.alive {
             if !c.noticed[side] {
                 self.stats.met(Sometimes::SentIntoTheVoid);
@@ -134,7 +135,7 @@ impl Engine {
             Err(refusal) if refusal.code() == Code::Gap => self.stats.met(Sometimes::Gap),
             Err(refusal) if refusal.code() == Code::UnknownAuthor => self.stats.met(Sometimes::UnknownAuthor),
             Err(refusal) => {
-                self.oracle.broke(7, self.queue.now(), format!("node {node} refused a frame: {refusal}"));
+                self.oracle.broke(7, "lives", self.queue.now(), format!("node {node} refused a frame: {refusal}"));
                 if !is_segment {
                     self.close(node, peer);
                 }
@@ -148,7 +149,8 @@ impl Engine {
                 self.stats.met(Sometimes::Thawed);
             }
         }
-        self.drain(node);
+        self.drain_from(node, Some(from));
+        self.oracle.arrived(self.queue.now(), node, peer, now, &self.nodes[node]);
     }
 
     pub(super) fn close(&mut self, node: usize, peer: PeerId) {
@@ -190,6 +192,7 @@ impl Engine {
             return;
         }
         c.noticed[side] = true;
+        self.oracle.gone(c.peers[side]);
         let (node, peer, was_up) = (c.nodes[side], c.peers[side], c.up[side]);
         if was_up && let Some(replica) = self.nodes[node].replica.as_mut() {
             replica.disconnected(peer);

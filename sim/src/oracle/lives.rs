@@ -1,0 +1,76 @@
+//! Promise 7: a restored, cloned or confused node poisons nobody. No number is written twice with another
+//! content, and a node whose disk died spends nothing before what others hold of it is back.
+
+use std::collections::BTreeMap;
+
+use xiangyue_protocol::replica::Replica;
+use xiangyue_protocol::schema::Entry;
+use xiangyue_protocol::segment::{ChangeId, Segment};
+use xiangyue_protocol::{Actor, DocId, NodeId};
+
+use super::Broken;
+use super::shadow::Op;
+use crate::node::SimNode;
+
+/// Numbers written, and lost tails.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Lives {
+    numbers: BTreeMap<(DocId, Actor, u64), ChangeId>,
+    /// What others held of a node when its disk had died: how far, by document and actor.
+    tails: BTreeMap<usize, BTreeMap<(DocId, Actor), u64>>,
+}
+
+impl Lives {
+    /// A node writes a segment.
+    pub(super) fn check_number(&mut self, broken: &mut Broken, n: usize, segment: &Segment) {
+        let header = &segment.header;
+        let key = (header.doc.clone(), header.actor, header.last);
+        let before = self.numbers.insert(key, segment.tip());
+        if before.is_some_and(|before| before != segment.tip()) {
+            let what =
+                format!("node {n} writes {} {} {} again with another content", header.doc, header.actor, header.last);
+            broken.broke(7, "lives", what);
+        }
+    }
+
+    /// A segment never left a journal that a power cut has shortened: its number is free.
+    pub(super) fn forget(&mut self, op: &Op) {
+        for (actor, last) in &op.places {
+            self.numbers.remove(&(op.doc.clone(), *actor, *last));
+        }
+    }
+
+    /// A node has started from a backup.
+    pub(super) fn restored<'a>(&mut self, n: usize, id: NodeId, others: impl Iterator<Item = (usize, &'a SimNode)>) {
+        let tail = self.tails.entry(n).or_default();
+        for (_, other) in others.filter(|(m, _)| *m != n) {
+            for (doc, actor, last) in other.disk.held_of(id) {
+                let known = tail.entry((doc.clone(), actor)).or_insert(0);
+                *known = last.max(*known);
+            }
+        }
+    }
+
+    /// Whether entries of its own that others hold are missing at a node.
+    pub(super) fn lacks_own(&mut self, n: usize, replica: &Replica) -> bool {
+        let Some(tail) = self.tails.get_mut(&n) else { return false };
+        tail.retain(|(doc, actor), last| replica.docs().get(doc).is_none_or(|doc| doc.last(*actor) < *last));
+        let lacks = !tail.is_empty();
+        if !lacks {
+            self.tails.remove(&n);
+        }
+        lacks
+    }
+
+    /// A node writes: it may give up rights only if nothing of its own is missing.
+    pub(super) fn check_spending(&mut self, broken: &mut Broken, n: usize, segment: &Segment, replica: &Replica) {
+        let spends = |entry: &Entry| !matches!(entry, Entry::Award(_));
+        let spending = segment.records.iter().flatten().filter_map(Entry::from_record).find(spends);
+        if let Some(entry) = spending
+            && self.lacks_own(n, replica)
+        {
+            let what = format!("restored node {n} writes {} before its own lost entries are back", entry.request());
+            broken.broke(7, "lives", what);
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Promise 3: one slip, one entry, for good. A retry counts once and is answered "already"; what was answered
+//! stands with the content that was asked for; nothing appears that nobody asked for.
+
+use xiangyue_protocol::record::Record;
+use xiangyue_protocol::replica::Replica;
+use xiangyue_protocol::schema::{AccountId, Entry, Points};
+use xiangyue_protocol::summary::{Sort, Summary};
+use xiangyue_protocol::{Command, DocId, Kind, Level, Outcome, Refusal};
+
+use super::shadow::{Act, Op, Shadow, Standing, key_of, standing};
+use super::{Broken, People, holds};
+
+/// A clerk asked again for something done, which its node's disk holds: the answer is "already".
+pub(super) fn check_answer(
+    broken: &mut Broken,
+    shadow: &Shadow,
+    n: usize,
+    command: &Command,
+    answer: &Result<Outcome, Refusal>,
+) {
+    let key = key_of(command);
+    let done = shadow.op(n, &key).is_some_and(|op| op.told && op.at_author);
+    match answer {
+        Ok(Outcome::New) if done => {
+            broken.broke(3, "once", format!("node {n} took a retry of {key} for something new"));
+        }
+        Err(refusal) if done => {
+            broken.broke(3, "once", format!("node {n} refused a retry of {key}, which is done: {refusal}"));
+        }
+        _ => {}
+    }
+}
+
+/// A node writes a record.
+pub(super) fn check_written(
+    broken: &mut Broken,
+    shadow: &Shadow,
+    n: usize,
+    doc: &DocId,
+    record: &Record,
+    entry: Option<&Entry>,
+) {
+    let key = &record.key;
+    if !shadow.was_asked(n, key) {
+        broken.broke(3, "once", format!("node {n} writes {key} to {doc} and nobody asked for it"));
+    }
+    if shadow.op(n, key).is_some_and(|op| op.at_author) {
+        broken.broke(3, "once", format!("node {n} writes {key} to {doc} a second time"));
+    }
+    if entry.is_none() && matches!(doc.kind, Kind::Ledger | Kind::Counter) {
+        broken.broke(3, "once", format!("node {n} writes {key} to {doc}, which counts for nothing"));
+    }
+    let Some(Entry::Reversal(reversal)) = entry else { return };
+    let target = shadow.op(n, reversal.of.as_str());
+    let sound = target.is_some_and(|op| match &op.act {
+        Act::Award(account, points, _) => same(reversal.redemption, false, account, *points, reversal),
+        Act::Redeem(account, points) => same(reversal.redemption, true, account, *points, reversal),
+        _ => false,
+    });
+    if !sound {
+        broken.broke(3, "once", format!("node {n} reverses by {key} what {} is not", reversal.of));
+    }
+    if let Some(twin) = shadow.reversal_of(n, reversal.of.as_str()).filter(|op| op.at_author && op.key != *key) {
+        broken.broke(3, "once", format!("node {n} reverses {} by {key} and by {}", reversal.of, twin.key));
+    }
+}
+
+fn same(
+    said: bool,
+    is: bool,
+    account: &AccountId,
+    points: Points,
+    reversal: &xiangyue_protocol::schema::Reversal,
+) -> bool {
+    said == is && (account, points) == (&reversal.account, reversal.points)
+}
+
+/// What was written is what was asked for.
+pub(super) fn check_content(broken: &mut Broken, n: usize, key: &str, op: &Op, command: &Command) {
+    let faithful = match (command, &op.act) {
+        (Command::Award(asked), Act::Award(account, points, _)) => (&asked.account, asked.points) == (account, *points),
+        (Command::Redeem(asked), Act::Redeem(account, points)) => (&asked.account, asked.points) == (account, *points),
+        (Command::Grant(asked), Act::Grant(account, points, _)) => (&asked.account, asked.points) == (account, *points),
+        (Command::Reverse(asked), Act::Reverse { of, .. }) => asked.of.as_str() == of,
+        (Command::Award(_) | Command::Redeem(_) | Command::Grant(_) | Command::Reverse(_), _) => false,
+        _ => op.act == Act::Fact,
+    };
+    if !faithful {
+        broken.broke(3, "once", format!("node {n} wrote {:?} for {key}", op.act));
+    }
+}
+
+/// At the end: what was answered stands unchanged at every node that shows it.
+pub(super) fn check_unchanged(broken: &mut Broken, people: &People, shadow: &Shadow, replicas: &[(usize, &Replica)]) {
+    for (n, replica) in replicas {
+        for op in shadow.ops().filter(|op| op.told && !people.is_hostile(op.author)) {
+            let Some(Standing::Slips(slips)) = standing(replica, &op.doc, &op.key) else { continue };
+            let (sort, points) = match &op.act {
+                Act::Award(_, points, _) => (Sort::Award, points),
+                Act::Redeem(_, points) => (Sort::Redemption, points),
+                Act::Reverse { points, .. } => (Sort::Reversal, points),
+                Act::Grant(_, points, _) => (Sort::Grant, points),
+                Act::Fact => continue,
+            };
+            let by_author = slips.iter().filter(|slip| slip.author == people.ids[op.author]);
+            for slip in by_author {
+                if (slip.sort, slip.points, Some(&slip.account)) != (sort, *points, op.act.account()) {
+                    let what = format!("{} of node {} reads otherwise at node {n}: {slip:?}", op.key, op.author);
+                    broken.broke(3, "once", what);
+                }
+            }
+        }
+    }
+}
+
+/// At the end: no slip counts twice, and each township counts as many entries as were acknowledged.
+pub(super) fn check_counts(broken: &mut Broken, people: &People, shadow: &Shadow, replicas: &[(usize, &Replica)]) {
+    for (n, replica) in replicas {
+        for (id, doc) in replica.docs() {
+            if let Summary::Points(points) = &doc.summary
+                && let Some(request) = points.duplicates.first()
+                && people.hostile.is_empty()
+            {
+                broken.broke(3, "once", format!("{request} counts twice in {id} at node {n}"));
+            }
+        }
+        if people.orgs[*n].level() != Level::Township || !people.hostile.is_empty() {
+            continue;
+        }
+        let counted: u64 =
+            replica.docs().values().map(|doc| if let Summary::Points(p) = &doc.summary { p.entries } else { 0 }).sum();
+        let within = |op: &Op| op.doc.org.township().as_ref() == Some(&people.orgs[*n]);
+        let due =
+            |op: &&Op| op.act != Act::Fact && op.told && within(op) && (op.certain || holds(replica, &op.doc, &op.key));
+        let expected = shadow.ops().filter(due).count() as u64;
+        if counted != expected {
+            let what = format!("{expected} entries were acknowledged, the township at node {n} counts {counted}");
+            broken.broke(3, "once", what);
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! Promise 2: no overspend. A ledger of rights over what authors wrote, entry by entry, kept here a second time.
+//!
+//! It knows of an entry as soon as its author has appended it, so no replica can rightly show more. Rights that a
+//! node holds are counted at their highest: a grant counts for its holder before the holder has heard of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use xiangyue_protocol::escrow::Totals;
+use xiangyue_protocol::replica::Replica;
+use xiangyue_protocol::schema::{AccountId, Entry, Points};
+use xiangyue_protocol::segment::Segment;
+use xiangyue_protocol::{Kind, Level, OrgCode};
+
+use super::shadow::{Act, Op, Shadow};
+use super::{Broken, People, holds};
+
+/// Sums of one account.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+struct Sums {
+    earned: Points,
+    redeemed: Points,
+    reversed: Points,
+}
+
+/// What one node may spend of one account, and what it owes.
+#[derive(Debug, Default, Clone, Copy)]
+struct Held {
+    rights: Points,
+    debt: Points,
+}
+
+impl Held {
+    /// What was settled beyond the debt gives rights.
+    fn spendable(self) -> Points {
+        self.rights - self.debt.min(Points::ZERO)
+    }
+}
+
+#[derive(Debug, Default, Clone)]
+struct Book {
+    sums: Sums,
+    held: BTreeMap<usize, Held>,
+}
+
+/// The ledger of all accounts.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Rights {
+    books: BTreeMap<AccountId, Book>,
+    /// The villages that opened the accounts.
+    homes: BTreeMap<AccountId, OrgCode>,
+    /// Accounts of which an entry may have died with a disk, or that a hostile node wrote about: what is known of
+    /// them may be less than what was paid for.
+    untold: BTreeSet<AccountId>,
+    /// What counts, so that nothing counts twice.
+    counted: BTreeMap<(usize, smol_str::SmolStr), Act>,
+}
+
+impl Book {
+    fn count(&mut self, people: &People, author: usize, act: &Act, sign: i64) {
+        let times = |points: Points| Points(points.0 * sign);
+        match act {
+            Act::Award(_, points, repaid) => {
+                self.sums.earned += times(*points);
+                let held = self.held.entry(author).or_default();
+                held.rights += times(*points - *repaid);
+                held.debt -= times(*repaid);
+            }
+            Act::Redeem(_, points) => {
+                self.sums.redeemed += times(*points);
+                self.held.entry(author).or_default().rights -= times(*points);
+            }
+            Act::Reverse { redemption: true, points, .. } => {
+                self.sums.redeemed -= times(*points);
+                self.held.entry(author).or_default().rights += times(*points);
+            }
+            Act::Reverse { points, debt, .. } => {
+                self.sums.reversed += times(*points);
+                let held = self.held.entry(author).or_default();
+                held.rights -= times(*points - *debt);
+                held.debt += times(*debt);
+            }
+            Act::Grant(_, points, to) => {
+                self.held.entry(author).or_default().rights -= times(*points);
+                if let Some(to) = people.by_id.get(to) {
+                    self.held.entry(*to).or_default().rights += times(*points);
+                }
+            }
+            Act::Fact => {}
+        }
+    }
+}
+
+impl Rights {
+    /// An author has written an entry, or one that was taken for lost has turned up.
+    pub(super) fn enter(&mut self, broken: &mut Broken, people: &People, op: &Op) {
+        let n = op.author;
+        if op.doc.kind == Kind::Accounts
+            && let Ok(account) = op.key.parse()
+        {
+            self.homes.entry(account).or_insert_with(|| op.doc.org.clone());
+        }
+        let Some(account) = op.act.account() else { return };
+        let book = self.books.entry(account.clone()).or_default();
+        if let Some(before) = self.counted.insert((op.author, op.key.clone()), op.act.clone()) {
+            book.count(people, op.author, &before, -1);
+        }
+        book.count(people, op.author, &op.act, 1);
+        let spendable = book.held.get(&n).copied().unwrap_or_default().spendable();
+        if spendable < Points::ZERO && !self.untold.contains(account) {
+            let what = format!("node {n} holds {spendable} of {account} once it has written {}", op.key);
+            broken.broke(2, "rights", what);
+        }
+    }
+
+    /// What an author wrote is gone.
+    pub(super) fn forget(&mut self, people: &People, op: &Op) {
+        if let Some(act) = self.counted.remove(&(op.author, op.key.clone()))
+            && let Some(book) = act.account().and_then(|account| self.books.get_mut(account))
+        {
+            book.count(people, op.author, &act, -1);
+        }
+    }
+
+    /// An entry may have died with a disk.
+    pub(super) fn bereft(&mut self, op: &Op) {
+        self.untold.extend(op.act.account().cloned());
+    }
+
+    /// A hostile author's entries are in somebody's journal.
+    pub(super) fn touched_by_hostile(&mut self, segment: &Segment) {
+        let entries = segment.records.iter().flatten().filter_map(Entry::from_record);
+        self.untold.extend(entries.map(|entry| entry.account().clone()));
+    }
+
+    /// Whether all entries about an account come to an organisation.
+    fn sees_all(&self, org: &OrgCode, account: &AccountId) -> bool {
+        let home = self.homes.get(account);
+        home.is_some_and(|home| {
+            home == org || (org.level() == Level::Township && home.township().as_ref() == Some(org))
+        })
+    }
+
+    /// A segment has changed what a node shows of some accounts.
+    pub(super) fn check_view(
+        &self,
+        broken: &mut Broken,
+        people: &People,
+        n: usize,
+        segment: &Segment,
+        replica: &Replica,
+        lacks_own: bool,
+    ) {
+        if !matches!(segment.header.doc.kind, Kind::Ledger | Kind::Counter) || replica.load().staged > 0 {
+            // What is staged counts in the view and is not written yet.
+            return;
+        }
+        let entries = segment.records.iter().flatten().filter_map(Entry::from_record);
+        let accounts: BTreeSet<AccountId> = entries.map(|entry| entry.account().clone()).collect();
+        for account in accounts.iter().filter(|account| !self.untold.contains(*account)) {
+            let Some(totals) = replica.views().book.get(account) else { continue };
+            let Some(book) = self.books.get(account) else { continue };
+            let own = totals.share(replica.node()).held;
+            let most = book.held.get(&n).copied().unwrap_or_default().spendable();
+            if !lacks_own && (own < Points::ZERO || own > most) {
+                let what = format!("node {n} takes itself to hold {own} of {account}; written were {most}");
+                broken.broke(2, "rights", what);
+            }
+            if self.sees_all(&people.orgs[n], account) {
+                check_totals(broken, n, account, totals, book);
+            }
+        }
+    }
+
+    /// At the end: sums are those of the acknowledged commands alone, at all who see all of an account.
+    pub(super) fn check_sums(
+        &self,
+        broken: &mut Broken,
+        people: &People,
+        shadow: &Shadow,
+        replicas: &[(usize, &Replica)],
+    ) {
+        let mut expected: BTreeMap<&AccountId, Sums> = BTreeMap::new();
+        for op in shadow.ops().filter(|op| op.told) {
+            let kept = || {
+                let township = replicas.iter().find(|(n, _)| Some(&people.orgs[*n]) == op.doc.org.township().as_ref());
+                township.is_some_and(|(_, replica)| holds(replica, &op.doc, &op.key))
+            };
+            let Some(account) = op.act.account().filter(|_| op.certain || kept()) else { continue };
+            let sums = expected.entry(account).or_default();
+            match &op.act {
+                Act::Award(_, points, _) => sums.earned += *points,
+                Act::Redeem(_, points) => sums.redeemed += *points,
+                Act::Reverse { redemption: true, points, .. } => sums.redeemed -= *points,
+                Act::Reverse { points, .. } => sums.reversed += *points,
+                Act::Grant(..) | Act::Fact => {}
+            }
+        }
+        let honest = |account: &&AccountId| people.hostile.is_empty() || !self.untold.contains(*account);
+        for (account, expected) in expected.iter().filter(|(account, _)| honest(account)) {
+            for (n, replica) in replicas.iter().filter(|(n, _)| self.sees_all(&people.orgs[*n], account)) {
+                let totals = replica.views().totals(account);
+                let sums = Sums { earned: totals.earned, redeemed: totals.redeemed, reversed: totals.reversed };
+                if sums != *expected {
+                    broken.broke(2, "rights", format!("{account} at node {n}: {sums:?} instead of {expected:?}"));
+                }
+                if totals.is_overspent() && !self.untold.contains(*account) {
+                    broken.broke(2, "rights", format!("{account} is overspent at node {n}"));
+                }
+            }
+        }
+    }
+}
+
+/// A view that misses nothing but what has not arrived: it conserves points and shows no more than was written.
+fn check_totals(broken: &mut Broken, n: usize, account: &AccountId, totals: &Totals, book: &Book) {
+    let Totals { earned, redeemed, reversed, .. } = *totals;
+    let mut check = |sound: bool, what: &str| {
+        if !sound {
+            let sums = Sums { earned, redeemed, reversed };
+            broken.broke(2, "rights", format!("{account} at node {n}: {what}: {sums:?}, written {:?}", book.sums));
+        }
+    };
+    check(totals.available() - totals.debt() == earned - redeemed - reversed, "rights and balance differ");
+    check(earned <= book.sums.earned, "more earned than was written");
+    check(redeemed >= Points::ZERO, "a redemption was taken back that is not here");
+    check(reversed >= Points::ZERO && reversed <= earned, "an award was taken back that is not here");
+}

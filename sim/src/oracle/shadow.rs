@@ -1,0 +1,262 @@
+//! The shadow: what clerks asked for and were told, and what their nodes wrote for it.
+//!
+//! One row for each thing that one node wrote under one key. Rows are made by the author's own append alone, so
+//! whatever another node shows can be held against them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use smol_str::SmolStr;
+use xiangyue_protocol::replica::Replica;
+use xiangyue_protocol::schema::{AccountId, Entry, Points};
+use xiangyue_protocol::segment::{Header, Segment};
+use xiangyue_protocol::summary::{Slip, Summary};
+use xiangyue_protocol::{Actor, Command, DocId, NodeId};
+
+use super::{People, holds};
+use crate::node::SimNode;
+
+/// What an entry does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Act {
+    /// Points earned, of which a part settled a debt.
+    Award(AccountId, Points, Points),
+    /// Points spent.
+    Redeem(AccountId, Points),
+    /// An award taken back, of which a part had been spent; or a redemption.
+    Reverse { of: SmolStr, redemption: bool, account: AccountId, points: Points, debt: Points },
+    /// Rights handed to another node.
+    Grant(AccountId, Points, NodeId),
+    /// Anything that moves no points.
+    Fact,
+}
+
+impl Act {
+    fn of(entry: Option<Entry>) -> Act {
+        match entry {
+            Some(Entry::Award(e)) => Act::Award(e.account, e.points, e.repaid),
+            Some(Entry::Redemption(e)) => Act::Redeem(e.account, e.points),
+            Some(Entry::Grant(e)) => Act::Grant(e.account, e.points, e.to),
+            Some(Entry::Reversal(e)) => Act::Reverse {
+                of: e.of.into(),
+                redemption: e.redemption,
+                account: e.account,
+                points: e.points,
+                debt: e.debt,
+            },
+            None => Act::Fact,
+        }
+    }
+
+    /// Whose points it moves.
+    pub(super) fn account(&self) -> Option<&AccountId> {
+        match self {
+            Act::Award(account, ..) | Act::Redeem(account, _) | Act::Grant(account, ..) => Some(account),
+            Act::Reverse { account, .. } => Some(account),
+            Act::Fact => None,
+        }
+    }
+}
+
+/// Something that a node wrote.
+#[derive(Debug, Clone)]
+pub(super) struct Op {
+    pub(super) author: usize,
+    pub(super) key: SmolStr,
+    pub(super) doc: DocId,
+    /// The segments that carry it: more than one when a restored node wrote it again.
+    pub(super) places: Vec<(Actor, u64)>,
+    pub(super) act: Act,
+    /// Whether its clerk was told that it is done.
+    pub(super) told: bool,
+    /// Whether its author's disk has it: not when that disk died, until it is fetched back.
+    pub(super) at_author: bool,
+    /// False when a dead disk may have held its only safe copy.
+    pub(super) certain: bool,
+}
+
+/// All rows.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Shadow {
+    ops: BTreeMap<(usize, SmolStr), Op>,
+    asked: BTreeSet<(usize, SmolStr)>,
+    /// Keys of reversals by author and what they reverse.
+    reversals: BTreeMap<(usize, SmolStr), SmolStr>,
+    /// Segments of which no safe copy was known when a disk died, with what they carry.
+    lost: BTreeMap<(DocId, Actor, u64), Vec<(usize, SmolStr)>>,
+}
+
+/// The key of the record that a command writes.
+pub fn key_of(command: &Command) -> SmolStr {
+    match command {
+        Command::Org(org) => org.to_record().key,
+        Command::Node(node) => node.to_record().key,
+        Command::Revoke(revocation) => revocation.to_record().key,
+        Command::Rule(rule) => rule.to_record().key,
+        Command::Item(item) => item.to_record().key,
+        Command::Account { account, .. } => account.to_record().key,
+        Command::Roster(row) => row.to_record().key,
+        Command::Award(award) => award.request.clone().into(),
+        Command::Redeem(redemption) => redemption.request.clone().into(),
+        Command::Reverse(request) => request.request.clone().into(),
+        Command::Grant(request) => request.request.clone().into(),
+    }
+}
+
+/// What a replica shows under a key.
+pub(super) enum Standing<'a> {
+    /// Entries with this number.
+    Slips(Vec<&'a Slip>),
+    /// A fact.
+    Fact,
+}
+
+/// What a replica shows of a document under a key, if anything.
+pub(super) fn standing<'a>(replica: &'a Replica, doc: &DocId, key: &str) -> Option<Standing<'a>> {
+    match &replica.docs().get(doc)?.summary {
+        Summary::Points(points) => {
+            let request = key.parse().ok()?;
+            let slips: Vec<&Slip> = points.under(&request).collect();
+            (!slips.is_empty()).then_some(Standing::Slips(slips))
+        }
+        Summary::Register(facts) => facts.contains_key(key).then_some(Standing::Fact),
+    }
+}
+
+impl Shadow {
+    pub(super) fn op(&self, author: usize, key: &str) -> Option<&Op> {
+        self.ops.get(&(author, key.into()))
+    }
+
+    pub(super) fn ops(&self) -> impl Iterator<Item = &Op> {
+        self.ops.values()
+    }
+
+    /// The last reversal that an author wrote of what it wrote under `of`.
+    pub(super) fn reversal_of(&self, author: usize, of: &str) -> Option<&Op> {
+        self.op(author, self.reversals.get(&(author, of.into()))?)
+    }
+
+    fn of(author: usize) -> std::ops::Range<(usize, SmolStr)> {
+        (author, SmolStr::default())..(author + 1, SmolStr::default())
+    }
+
+    pub(super) fn asked(&mut self, n: usize, command: &Command) {
+        self.asked.insert((n, key_of(command)));
+    }
+
+    pub(super) fn was_asked(&self, n: usize, key: &str) -> bool {
+        self.asked.contains(&(n, key.into()))
+    }
+
+    /// The clerk was told. Says whether for the first time.
+    pub(super) fn acknowledge(&mut self, n: usize, key: &str) -> bool {
+        self.ops.get_mut(&(n, key.into())).is_some_and(|op| !std::mem::replace(&mut op.told, true))
+    }
+
+    /// A node has written a record. What a restored node writes again keeps the smaller part set by itself, as
+    /// the protocol counts it.
+    pub(super) fn write(
+        &mut self,
+        n: usize,
+        header: &Header,
+        record: &xiangyue_protocol::record::Record,
+        entry: Option<Entry>,
+    ) -> Op {
+        let place = (header.actor, header.last);
+        let op = self.ops.entry((n, record.key.clone())).or_insert_with(|| Op {
+            author: n,
+            key: record.key.clone(),
+            doc: header.doc.clone(),
+            places: Vec::new(),
+            act: Act::Fact,
+            told: false,
+            at_author: false,
+            certain: true,
+        });
+        let act = Act::of(entry);
+        op.act = match (&op.act, act) {
+            (Act::Award(_, _, before), Act::Award(account, points, repaid)) => {
+                Act::Award(account, points, repaid.min(*before))
+            }
+            (Act::Reverse { debt: before, .. }, Act::Reverse { of, redemption, account, points, debt }) => {
+                Act::Reverse { of, redemption, account, points, debt: debt.min(*before) }
+            }
+            (_, act) => act,
+        };
+        if let Act::Reverse { of, .. } = &op.act {
+            self.reversals.insert((n, of.clone()), op.key.clone());
+        }
+        op.places.push(place);
+        (op.at_author, op.certain) = (true, true);
+        op.clone()
+    }
+
+    /// A segment of another, or of an earlier life, was taken in. Hands out what had been taken for lost.
+    pub(super) fn came_back(&mut self, people: &People, n: usize, segment: &Segment) -> Vec<Op> {
+        let header = &segment.header;
+        if header.actor.node == people.ids[n] {
+            for record in segment.records.iter().flatten() {
+                if let Some(op) = self.ops.get_mut(&(n, record.key.clone())) {
+                    op.at_author = true;
+                }
+            }
+        }
+        if self.lost.is_empty() {
+            return Vec::new();
+        }
+        let keys = self.lost.remove(&(header.doc.clone(), header.actor, header.last)).unwrap_or_default();
+        let mut back = Vec::new();
+        for key in keys {
+            if let Some(op) = self.ops.get_mut(&key)
+                && !std::mem::replace(&mut op.certain, true)
+            {
+                back.push(op.clone());
+            }
+        }
+        back
+    }
+
+    /// After a power cut: what an author wrote and no longer holds. What was never answered is forgotten, since
+    /// it never left; the rest is returned as well and stays.
+    pub(super) fn missing_at_author(&mut self, n: usize, replica: &Replica) -> (Vec<Op>, Vec<Op>) {
+        let missing: Vec<Op> = self
+            .ops
+            .range(Self::of(n))
+            .map(|(_, op)| op)
+            .filter(|op| op.at_author && !holds(replica, &op.doc, &op.key))
+            .cloned()
+            .collect();
+        let (told, never): (Vec<Op>, Vec<Op>) = missing.into_iter().partition(|op| op.told);
+        for op in &never {
+            self.ops.remove(&(n, op.key.clone()));
+        }
+        (told, never)
+    }
+
+    /// A disk died. Hands out what nobody else holds safely.
+    pub(super) fn disk_died<'a>(
+        &mut self,
+        n: usize,
+        restored: &Replica,
+        others: impl Iterator<Item = (usize, &'a SimNode)> + Clone,
+    ) -> Vec<Op> {
+        let mut gone = Vec::new();
+        for ((_, key), op) in self.ops.range_mut(Self::of(n)) {
+            op.at_author = holds(restored, &op.doc, key);
+            let elsewhere = |op: &Op| {
+                others.clone().filter(|(m, _)| *m != n).any(|(_, other)| {
+                    op.places.iter().any(|(actor, last)| other.disk.holds_safely(&op.doc, *actor, *last))
+                })
+            };
+            if op.at_author || elsewhere(op) || !op.certain {
+                continue;
+            }
+            op.certain = false;
+            for (actor, last) in &op.places {
+                self.lost.entry((op.doc.clone(), *actor, *last)).or_default().push((n, key.clone()));
+            }
+            gone.push(op.clone());
+        }
+        gone
+    }
+}
