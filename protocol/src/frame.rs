@@ -16,8 +16,12 @@ use crate::wire::put_uint;
 
 /// Bytes of one frame: a segment and its type.
 pub const FRAME_BYTES: usize = SEGMENT_BYTES + 1;
-/// The protocol version that this code speaks.
-pub const VERSION: u16 = 1;
+/// The lowest protocol version that this code speaks.
+pub const LOWEST: u16 = 1;
+/// The highest protocol version that this code speaks.
+pub const VERSION: u16 = 2;
+/// From this version on a node understands [`Frame::Announce`], [`Frame::Want`] and [`Frame::Prune`].
+pub const ANNOUNCES: u16 = 2;
 
 /// First word of either side.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,10 +72,20 @@ pub enum Frame {
     /// A segment.
     Segment(Arc<[u8]>),
     /// Segments up to these are durable at the sender.
-    Have(Vec<(DocId, Actor, u64)>),
+    Have(Vec<Row>),
     /// The sender serves too many: come back after so many milliseconds.
     Busy(u32),
+    /// Segments up to these are durable at the sender and are not pushed to the receiver.
+    Announce(Vec<Row>),
+    /// The sender lacks what comes after these; if true, what follows in these organisations' documents is to be
+    /// pushed to it.
+    Want(bool, Vec<Row>),
+    /// What the receiver pushes of these organisations' documents reaches the sender sooner from others: announce it.
+    Prune(Vec<OrgCode>),
 }
+
+/// A document, an author, and how far it has written there.
+pub type Row = (DocId, Actor, u64);
 
 impl Frame {
     /// As sent: length, type, payload.
@@ -84,6 +98,9 @@ impl Frame {
             Frame::Segment(bytes) => (5, Ok(bytes.to_vec())),
             Frame::Have(rows) => (6, postcard::to_stdvec(rows)),
             Frame::Busy(millis) => (7, postcard::to_stdvec(millis)),
+            Frame::Announce(rows) => (8, postcard::to_stdvec(rows)),
+            Frame::Want(push, rows) => (9, postcard::to_stdvec(&(push, rows))),
+            Frame::Prune(orgs) => (10, postcard::to_stdvec(orgs)),
         };
         let (tag, payload) = (payload.0, payload.1.unwrap_or_default());
         let mut bytes = Vec::with_capacity(payload.len() + 6);
@@ -113,6 +130,12 @@ impl Frame {
             5 => Frame::Segment(payload.into()),
             6 => Frame::Have(read(payload)?),
             7 => Frame::Busy(read(payload)?),
+            8 => Frame::Announce(read(payload)?),
+            9 => {
+                let (push, rows) = read(payload)?;
+                Frame::Want(push, rows)
+            }
+            10 => Frame::Prune(read(payload)?),
             _ => return Ok(None),
         }))
     }
@@ -183,8 +206,11 @@ mod tests {
             Frame::Vectors(vec![DocVector { doc: doc.clone(), tips: vec![(actor, 5, 6)] }]),
             Frame::Totals(3, 4096),
             Frame::Segment(vec![1, 2, 3].into()),
-            Frame::Have(vec![(doc, actor, 5)]),
+            Frame::Have(vec![(doc.clone(), actor, 5)]),
             Frame::Busy(1500),
+            Frame::Announce(vec![(doc.clone(), actor, 7)]),
+            Frame::Want(true, vec![(doc, actor, 6)]),
+            Frame::Prune(vec!["110112119".parse().unwrap()]),
         ]
     }
 

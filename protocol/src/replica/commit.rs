@@ -130,7 +130,7 @@ impl Replica {
         self.counters.committed += 1;
         let segment = Arc::new(segment);
         self.append(Arc::clone(&segment));
-        self.announce(&segment, None);
+        self.spread(now, &segment, None);
         if id.kind == Kind::Directory {
             self.directory_changed();
         }

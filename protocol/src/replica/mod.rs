@@ -18,16 +18,19 @@ use crate::error::{Code, Refusal};
 use crate::frame::Frame;
 use crate::id::{Actor, DocId, Kind, NodeId};
 use crate::org::OrgCode;
+use crate::policy::Policy;
 use crate::record::Record;
 use crate::segment::{Segment, Verified};
 use crate::time::{Hlc, Millis};
 use crate::views::Views;
 
 mod commit;
+mod propagate;
 mod receive;
 mod session;
 
 pub use commit::Mode;
+use propagate::Spread;
 use session::Session;
 pub use session::{PeerId, SessionStatus};
 
@@ -130,6 +133,12 @@ pub struct Counters {
     pub refused: u64,
     /// Segments written here.
     pub committed: u64,
+    /// Rows announced to peers instead of being pushed.
+    pub announced: u64,
+    /// Rows asked for after an announcement.
+    pub wanted: u64,
+    /// Times that a peer was asked to announce instead of pushing.
+    pub pruned: u64,
 }
 
 /// What a replica keeps for later: for metrics, and for whoever watches that it stays bounded.
@@ -171,6 +180,8 @@ pub struct Replica {
     quarantine: BTreeMap<NodeId, Quarantine>,
     forked: BTreeSet<(DocId, Actor)>,
     counters: Counters,
+    policy: Policy,
+    spread: Spread,
 }
 
 impl Replica {
@@ -200,6 +211,8 @@ impl Replica {
             quarantine: BTreeMap::new(),
             forked: BTreeSet::new(),
             counters: Counters::default(),
+            policy: Policy::default(),
+            spread: Spread::default(),
         };
         for anchor in &replica.member.anchors {
             VerifyingKey::from_bytes(anchor).map_err(|_| Refusal::new(Code::BadConfig, "trust anchor"))?;
@@ -266,6 +279,17 @@ impl Replica {
     /// Keys of all authors known.
     pub fn keys(&self) -> KeyRing {
         Arc::clone(&self.keys)
+    }
+
+    /// Takes policies; by default all are as [`Policy::default`]. What was agreed with connected peers is forgotten.
+    pub fn govern(&mut self, policy: Policy) {
+        self.policy = policy;
+        self.respread();
+    }
+
+    /// The policies in force.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
     }
 
     /// Counters for metrics.

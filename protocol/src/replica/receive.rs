@@ -30,13 +30,16 @@ impl Replica {
             return Err(refusal);
         }
         if header.first > have + 1 {
-            self.ask_again(peer, &header.doc);
+            if !self.is_coming(header) {
+                self.ask_again(peer, &header.doc);
+            }
             return Err(Refusal::new(Code::Gap, format_args!("{} {} after {have}", header.doc, header.actor)));
         }
         self.check_branch(peer, &segment, have).inspect_err(|refusal| self.refused(peer, header, refusal))?;
         if header.last <= have {
             self.counters.redundant += 1;
             self.peer_has(peer, header);
+            self.prune_duplicate(peer, &header.doc);
             self.thaw_if_caught_up();
             return Ok(());
         }
@@ -52,7 +55,7 @@ impl Replica {
         self.peer_has(peer, &segment.header);
         let header = &segment.header;
         self.emit(Effect::Send(peer, Frame::Have(vec![(header.doc.clone(), header.actor, header.last)])));
-        self.announce(&segment, Some(peer));
+        self.spread(now, &segment, Some(peer));
         if new_directory {
             self.directory_changed();
         }

@@ -2,21 +2,21 @@
 //!
 //! Both sides say [`Hello`] with digests of the documents that both may hold. Documents that only one side has
 //! are served at once; for those that differ, both send their vectors and serve what the other lacks: one and a
-//! half round trips until the last missing segment is on its way. Afterwards each new segment is pushed to every
-//! peer that is not known to have it.
+//! half round trips until the last missing segment is on its way. How segments spread afterwards is in `propagate`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::propagate::Link;
 use super::{Effect, Replica};
 use crate::access;
 use crate::doc::{doc_mark, first_eight, tip_mark};
 use crate::error::{Code, Refusal};
-use crate::frame::{DocVector, Frame, Hello, Marks, VERSION};
+use crate::frame::{ANNOUNCES, DocVector, Frame, Hello, LOWEST, Marks, VERSION};
 use crate::id::{Actor, DocId, Kind, NodeId};
 use crate::org::OrgCode;
-use crate::segment::{Header, Segment};
+use crate::segment::Header;
 use crate::time::Millis;
 
 /// Up to this many documents are named one by one in the first word.
@@ -38,12 +38,13 @@ pub struct PeerId(pub u64);
 #[derive(Clone, Debug)]
 pub(super) struct Session {
     node: NodeId,
-    org: OrgCode,
+    pub(super) org: OrgCode,
     greeted: bool,
     last_heard: Millis,
     skew_ms: i64,
-    /// How far the peer has said it is, or has been served, per document. A document that is absent is unsettled.
-    known: BTreeMap<DocId, BTreeMap<Actor, u64>>,
+    /// How far the peer has said it is, or has been served or told, per document. A document that is absent is
+    /// unsettled.
+    pub(super) known: BTreeMap<DocId, BTreeMap<Actor, u64>>,
     /// Documents whose vectors were sent to the peer.
     vectors_sent: BTreeSet<DocId>,
     /// Marks of documents whose vectors the peer has sent.
@@ -62,9 +63,19 @@ pub(super) struct Session {
     unknown_authors: BTreeSet<DocId>,
     /// Segments and bytes that the peer said it would send.
     promised: (u64, u64),
+    /// Its part in how new segments spread.
+    pub(super) link: Link,
 }
 
 impl Session {
+    /// Whether new segments of a document may go to the peer now: not while the document is being compared, since
+    /// the comparison, which looks at what is here when the peer's vectors arrive, covers them.
+    pub(super) fn takes(&self, doc: &DocId) -> bool {
+        // A document that the peer has said nothing of is unsettled only while its vectors are on the way.
+        let comparing = self.awaited_orgs.contains(&doc.org) || self.awaited.contains(&doc_mark(doc));
+        self.greeted && access::may_carry(&self.org, doc) && (!comparing || self.known.contains_key(doc))
+    }
+
     /// Whether both sides have compared everything.
     fn has_compared(&self) -> bool {
         self.greeted && self.awaited.is_empty() && self.awaited_orgs.is_empty()
@@ -125,6 +136,7 @@ impl Replica {
             lacking: BTreeMap::new(),
             unknown_authors: BTreeSet::new(),
             promised: (0, 0),
+            link: self.new_link(&org),
         };
         self.sessions.insert(peer, session);
         if self.views.directory.revocation(node).is_some() {
@@ -134,7 +146,7 @@ impl Replica {
         let marks = self.marks_for(&org);
         let clock = self.tick(now);
         let org = self.member.org.clone();
-        let hello = Hello { min_version: VERSION, max_version: VERSION, node: self.node, org, clock, marks };
+        let hello = Hello { min_version: LOWEST, max_version: VERSION, node: self.node, org, clock, marks };
         self.emit(Effect::Send(peer, Frame::Hello(hello)));
     }
 
@@ -162,6 +174,9 @@ impl Replica {
             Frame::Vectors(vectors) => self.compare_vectors(peer, vectors),
             Frame::Have(rows) => self.confirm(peer, rows),
             Frame::Totals(segments, bytes) => self.promise(peer, segments, bytes),
+            Frame::Announce(rows) => self.told(now, peer, rows),
+            Frame::Want(push, rows) => self.wanted(peer, push, rows),
+            Frame::Prune(orgs) => self.pruned(peer, orgs),
             Frame::Busy(_) => {}
             Frame::Hello(_) | Frame::Segment(_) => return Err(Refusal::new(Code::BadFrame, "out of place")),
         }
@@ -241,8 +256,8 @@ impl Replica {
     }
 
     fn greet(&mut self, now: Millis, peer: PeerId, hello: Hello) -> Result<(), Refusal> {
-        if hello.min_version > VERSION || hello.max_version < VERSION {
-            let detail = format!("{}-{} / {VERSION}", hello.min_version, hello.max_version);
+        if hello.min_version > VERSION || hello.max_version < LOWEST {
+            let detail = format!("{}-{} / {LOWEST}-{VERSION}", hello.min_version, hello.max_version);
             return Err(Refusal::new(Code::BadVersion, detail));
         }
         let Some(session) = self.sessions.get_mut(&peer) else { return Ok(()) };
@@ -250,6 +265,7 @@ impl Replica {
             return Err(Refusal::new(Code::BadFrame, "hello does not match the certificate"));
         }
         session.greeted = true;
+        session.link.announces = hello.max_version >= ANNOUNCES;
         let signed = |millis: Millis| i64::try_from(millis.0).unwrap_or(i64::MAX);
         session.skew_ms = signed(hello.clock.millis()) - signed(now);
         let org = session.org.clone();
@@ -384,14 +400,10 @@ impl Replica {
                 .filter(|(actor, last, _)| self.docs.get(&id).map_or(0, |doc| doc.last(*actor)) < *last)
                 .map(|(actor, last, _)| ((id.clone(), *actor), *last))
                 .collect();
-            // Entries of this node that its township has and it has not: its folder is an older copy, or its disk has
-            // lost them. What it seems to hold may have been spent. Another peer's bare word does not count.
-            let by_township = Some(&org) == self.member.org.township().as_ref() && org != self.member.org;
-            self.frozen |= by_township && lacking.iter().any(|((_, actor), _)| actor.node == self.node);
+            self.note_lacking(peer, lacking);
             let Some(session) = self.sessions.get_mut(&peer) else { return };
             session.awaited.remove(&doc_mark(&id));
             session.vectors_heard.insert(doc_mark(&id));
-            session.lacking.extend(lacking);
             if !session.vectors_sent.contains(&id) && self.docs.contains_key(&id) {
                 mine_unsent.push(id.clone());
             }
@@ -402,6 +414,16 @@ impl Replica {
         for (id, theirs) in to_serve {
             self.serve(peer, &id, theirs);
         }
+    }
+
+    /// Enters what a peer has and this node lacks.
+    pub(super) fn note_lacking(&mut self, peer: PeerId, lacking: Vec<((DocId, Actor), u64)>) {
+        let Some(session) = self.sessions.get_mut(&peer) else { return };
+        // Entries of this node that its township has and it has not: its folder is an older copy, or its disk has
+        // lost them. What it seems to hold may have been spent. Another peer's bare word does not count.
+        let by_township = Some(&session.org) == self.member.org.township().as_ref() && session.org != self.member.org;
+        self.frozen |= by_township && lacking.iter().any(|((_, actor), _)| actor.node == self.node);
+        session.lacking.extend(lacking);
     }
 
     /// A number that stands here with another hash is a fork, or a lie. A peer's word is no proof against an author:
@@ -428,30 +450,6 @@ impl Replica {
         }
         if let Some(session) = self.sessions.get_mut(&peer) {
             session.known.insert(id.clone(), theirs);
-        }
-    }
-
-    /// Pushes a new segment to every settled peer that may hold it and is not known to have it.
-    pub(super) fn announce(&mut self, segment: &Segment, from: Option<PeerId>) {
-        let Header { doc, actor, last, .. } = &segment.header;
-        let mut serves = Vec::new();
-        for (peer, session) in &mut self.sessions {
-            if Some(*peer) == from || !session.greeted || !access::may_carry(&session.org, doc) {
-                continue;
-            }
-            // A document that the peer has said nothing of is unsettled only while its vectors are on the way.
-            let comparing = session.awaited_orgs.contains(&doc.org) || session.awaited.contains(&doc_mark(doc));
-            if comparing && !session.known.contains_key(doc) {
-                continue;
-            }
-            let known = session.known.entry(doc.clone()).or_default().entry(*actor).or_insert(0);
-            if *known < *last {
-                serves.push(Effect::Serve { peer: *peer, doc: doc.clone(), actor: *actor, after: *known, upto: *last });
-                *known = *last;
-            }
-        }
-        for serve in serves {
-            self.emit(serve);
         }
     }
 

@@ -1,7 +1,7 @@
 //! A world of replicas joined by perfect links, driven step by step. The simulator has the faulty ones.
 #![allow(dead_code, reason = "each test file uses a part")]
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
@@ -36,6 +36,8 @@ pub(crate) struct World {
     pub(crate) alarms: Vec<(usize, Alarm)>,
     pub(crate) closed: Vec<(usize, Refusal)>,
     pub(crate) refused: Vec<(usize, Refusal)>,
+    /// Nodes that speak version 1 of the wire only.
+    pub(crate) old: BTreeSet<usize>,
 }
 
 /// A township, three villages and a merchant: the node numbers of [`World::whole`].
@@ -185,6 +187,7 @@ impl World {
             alarms: Vec::new(),
             closed: Vec::new(),
             refused: Vec::new(),
+            old: BTreeSet::new(),
         };
         let entries: Vec<Command> = world
             .nodes
@@ -279,6 +282,28 @@ impl World {
         }
     }
 
+    /// Ends one connection; what is on the way over it is lost.
+    pub(crate) fn disconnect(&mut self, a: usize, b: usize) {
+        let ends: Vec<PeerId> =
+            self.links.iter().filter(|(_, (x, y, _))| [(a, b), (b, a)].contains(&(*x, *y))).map(|(p, _)| *p).collect();
+        for peer in ends {
+            if let Some((node, _, _)) = self.links.remove(&peer) {
+                self.nodes[node].replica.disconnected(peer);
+                self.drain(node);
+            }
+        }
+    }
+
+    /// Delivers, and lets time pass, until nothing is on the way and nothing waits.
+    pub(crate) fn settle_in_time(&mut self) {
+        self.settle();
+        while let Some((due, node)) = (0..self.nodes.len()).filter_map(|n| Some((self.replica(n).due()?, n))).min() {
+            self.nodes[node].replica.wake(due);
+            self.drain(node);
+            self.settle();
+        }
+    }
+
     /// Delivers until nothing is on the way.
     pub(crate) fn settle(&mut self) {
         while self.step() {}
@@ -288,6 +313,8 @@ impl World {
     pub(crate) fn step(&mut self) -> bool {
         let Some((peer, frame)) = self.wire.pop_front() else { return false };
         let Some((_, to, at)) = self.links.get(&peer).copied() else { return true };
+        let news = matches!(frame, Frame::Announce(_) | Frame::Want(..) | Frame::Prune(_));
+        assert!(!news || !self.old.contains(&to), "said to a node that does not understand it: {frame:?}");
         let replica = &mut self.nodes[to].replica;
         match frame {
             Frame::Segment(bytes) => {
@@ -334,7 +361,12 @@ impl World {
         self.nodes[at].journal.iter().filter(wanted).map(|s| Arc::clone(&s.bytes)).collect()
     }
 
-    fn send(&mut self, peer: PeerId, frame: Frame) {
+    fn send(&mut self, peer: PeerId, mut frame: Frame) {
+        if let Frame::Hello(hello) = &mut frame
+            && self.links.get(&peer).is_some_and(|(from, _, _)| self.old.contains(from))
+        {
+            hello.max_version = 1;
+        }
         self.frames += 1;
         self.bytes += frame.encode().len();
         self.wire.push_back((peer, frame));

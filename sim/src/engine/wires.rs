@@ -210,5 +210,8 @@ fn name_of(frame: &Frame) -> &'static str {
         Frame::Segment(_) => "a segment",
         Frame::Have(_) => "a confirmation",
         Frame::Busy(_) => "busy",
+        Frame::Announce(_) => "an announcement",
+        Frame::Want(..) => "a request",
+        Frame::Prune(_) => "a prune",
     }
 }
