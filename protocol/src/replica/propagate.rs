@@ -29,7 +29,7 @@ const ANNOUNCERS: usize = 4;
 const AGREED: usize = 4_096;
 
 /// One connection's part in how segments spread.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Link {
     /// Whether the peer understands announcements. One that does not is pushed everything.
     pub(super) announces: bool,
@@ -60,7 +60,7 @@ impl Link {
 }
 
 /// A segment that was announced and is not here.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Missing {
     upto: u64,
     announcers: VecDeque<PeerId>,
@@ -68,7 +68,7 @@ struct Missing {
 }
 
 /// What the replica remembers of spreading over all connections.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Spread {
     missing: BTreeMap<(DocId, Actor), Missing>,
     /// Timers set so far: what the next one's stretch is drawn from.
