@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
 use xiangyue_protocol::frame::Frame;
+use xiangyue_protocol::policy::Policy;
 use xiangyue_protocol::replica::{Alarm, Effect, Member, PeerId, Replica, SessionStatus, Ticket};
 use xiangyue_protocol::segment::{Header, Sealed, Segment};
 use xiangyue_protocol::{Code, Millis, NodeId, OrgCode, Refusal};
@@ -59,6 +60,8 @@ pub struct SimNode {
     pub token: u64,
     /// Rows in the last backup.
     backup: usize,
+    /// How it spreads what is new, and grants rights.
+    policy: Policy,
     /// A bug in this driver, if any.
     pub mutant: Option<Mutant>,
 }
@@ -92,10 +95,19 @@ impl SimNode {
             syncing: false,
             token: 0,
             backup: 0,
+            policy: Policy::default(),
             mutant,
         };
         node.start()?;
         Ok(node)
+    }
+
+    /// Gives it policies, for this life and those that follow.
+    pub fn govern(&mut self, policy: &Policy) {
+        self.policy = policy.clone();
+        if let Some(replica) = &mut self.replica {
+            replica.govern(policy.clone());
+        }
     }
 
     /// Its public key.
@@ -134,7 +146,9 @@ impl SimNode {
         self.disk.recover();
         self.token = 0;
         self.syncing = false;
-        self.replica = Some(self.replayed(self.disk.rows())?);
+        let mut replica = self.replayed(self.disk.rows())?;
+        replica.govern(self.policy.clone());
+        self.replica = Some(replica);
         Ok(())
     }
 

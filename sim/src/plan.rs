@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde::Serialize;
+use xiangyue_protocol::policy::Policy;
 use xiangyue_protocol::schema::AccountId;
 use xiangyue_protocol::{Date, Millis, OrgCode};
 
@@ -179,6 +180,8 @@ pub struct Plan {
     pub phases: Phases,
     /// Time between two samples for the observer; 0: none are taken.
     pub sample: Micros,
+    /// How every node spreads what is new, and grants rights.
+    pub policy: Policy,
     /// A planted bug, if any.
     pub mutant: Option<Mutant>,
 }
@@ -199,6 +202,7 @@ impl Plan {
             faults: Vec::new(),
             phases: Phases::default(),
             sample: 0,
+            policy: Policy::default(),
             mutant: None,
         }
     }

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use xiangyue_protocol::frame::Frame;
-use xiangyue_protocol::replica::{Mode, PeerId, Ticket};
+use xiangyue_protocol::replica::{Mode, PeerId, Replica, Ticket};
 use xiangyue_protocol::schema::Points;
 use xiangyue_protocol::segment::Header;
 use xiangyue_protocol::{Code, Command, Level, Millis, Outcome, Refusal, access};
@@ -20,7 +20,7 @@ use crate::oracle::{Oracle, key_of};
 use crate::plan::{Fault, Plan};
 use crate::report::Report;
 use crate::rng::Rng;
-use crate::scheduler::{Micros, SECOND, Scheduler};
+use crate::scheduler::{MILLI, Micros, SECOND, Scheduler};
 use crate::stats::{Sometimes, Stats};
 use crate::trace::Trace;
 use crate::workload::{Clerk, Wish, first_wishes};
@@ -40,6 +40,7 @@ enum Event {
     Fault(usize),
     Heal(usize),
     Start { node: usize, restored: bool },
+    Wake { node: usize },
 }
 
 /// What the clerks have been told about redemptions while the network was cut: accounts by side.
@@ -65,6 +66,8 @@ pub struct Engine {
     redeemed: Redeemed,
     link_rng: Vec<Rng>,
     disk_rng: Vec<Rng>,
+    /// When each node's next timer is set to go off.
+    alarm_clocks: Vec<Option<Micros>>,
     /// True in the last phase: only greetings may be sent.
     greeting: bool,
     trace: Trace,
@@ -81,11 +84,12 @@ impl Engine {
     pub fn new(plan: Plan) -> Result<Engine, Refusal> {
         let township = plan.nodes.first().map(|spec| spec.name.clone()).unwrap_or_default();
         let anchor = crate::node::key_of(plan.seed, &township).verifying_key().to_bytes();
-        let nodes: Vec<SimNode> = plan
+        let mut nodes: Vec<SimNode> = plan
             .nodes
             .iter()
             .map(|spec| SimNode::new(plan.seed, spec, anchor, plan.mutant))
             .collect::<Result<_, _>>()?;
+        nodes.iter_mut().for_each(|node| node.govern(&plan.policy));
         let merchants: Vec<_> =
             plan.nodes.iter().map(|n| n.org.clone()).filter(|org| org.level() == Level::Merchant).collect();
         let mut clerks: Vec<Clerk> = Vec::new();
@@ -113,6 +117,7 @@ impl Engine {
         Ok(Engine {
             link_rng: plan.links.iter().map(|link| Rng::new(plan.seed, &pair(link), "link")).collect(),
             disk_rng: rngs("disk"),
+            alarm_clocks: vec![None; plan.nodes.len()],
             current: vec![None; plan.links.len()],
             kept: vec![None; plan.links.len()],
             queue,
@@ -209,6 +214,7 @@ impl Engine {
                 self.redeemed.clear();
             }
             Event::Start { node, restored } => self.start(node, restored),
+            Event::Wake { node } => self.wake(node),
         }
     }
 
@@ -351,7 +357,31 @@ impl Engine {
             }
         }
         self.sync(node);
+        self.set_timer(node);
         self.oracle.watch(self.queue.now(), node, &self.nodes[node]);
+    }
+
+    /// Sees to it that a node is woken when it wants to be.
+    fn set_timer(&mut self, node: usize) {
+        let Some(due) = self.nodes[node].replica.as_ref().and_then(Replica::due) else { return };
+        let at = self.now() + due.0.saturating_sub(self.millis().0) * MILLI;
+        if self.alarm_clocks[node].is_none_or(|set| set > at) {
+            self.alarm_clocks[node] = Some(at);
+            self.queue.at(at, Event::Wake { node });
+        }
+    }
+
+    fn wake(&mut self, node: usize) {
+        // One that was overtaken by an earlier one says nothing.
+        if self.alarm_clocks[node] != Some(self.now()) {
+            return;
+        }
+        self.alarm_clocks[node] = None;
+        let now = self.millis();
+        if let Some(replica) = self.nodes[node].replica.as_mut() {
+            replica.wake(now);
+        }
+        self.drain(node);
     }
 
     fn note_half_greeted(&mut self, node: usize) {
@@ -498,5 +528,6 @@ fn kind(event: &Event) -> &'static str {
         Event::Fault(_) => "fault",
         Event::Heal(_) => "heal",
         Event::Start { .. } => "start",
+        Event::Wake { .. } => "wake",
     }
 }
