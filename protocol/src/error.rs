@@ -101,6 +101,8 @@ codes! {
     InUse "XY-308" Local "the data folder is in use by another process" "stop that process first, or give this one a folder of its own" "数据目录正被另一个进程使用" "请先停止该进程，或另用一个目录";
     FileTooLarge "XY-309" Input "file over the limit" "split it into smaller files" "文件超过上限" "请拆分成几个较小的文件";
     Usage "XY-310" Input "command line not understood" "see --help" "无法识别的命令行" "请查看 --help";
+    BadRequest "XY-311" Input "request not understood" "correct its path, method, query or body" "无法识别的请求" "请更正路径、方法、参数或内容";
+    RequestTooLarge "XY-312" Input "request over the limit" "send it in several parts" "请求超过上限" "请分几次发送";
 }
 
 /// A refusal: a code and the detail that makes it useful.

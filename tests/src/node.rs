@@ -240,6 +240,19 @@ impl Node {
         self.try_post(path, body).unwrap_or_else(|error| panic!("{} {path}: {error}", self.org))
     }
 
+    /// Any request as it stands, with the node's token unless `headers` bring another: status and body.
+    pub fn request(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> (u16, String) {
+        let mut request = ureq::http::Request::builder().method(method).uri(self.url(path).unwrap());
+        if headers.iter().all(|(name, _)| *name != "Authorization") {
+            request = request.header("Authorization", self.bearer().unwrap());
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let mut response = self.agent.run(request.body(body).unwrap()).unwrap();
+        (response.status().as_u16(), response.body_mut().read_to_string().unwrap())
+    }
+
     /// A page outside the API, such as `/metrics`, as text.
     pub fn page(&self, path: &str) -> String {
         let mut response = self.agent.get(self.url(path).unwrap()).call().unwrap();

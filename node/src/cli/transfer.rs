@@ -54,7 +54,8 @@ fn read_files(mode: Mode, args: &args::Import, limit: u64) -> Result<(ImportQuer
         let read = std::fs::File::open(path).and_then(|file| file.take(limit + 1).read_to_end(&mut body));
         read.map_err(|error| file_refusal(Code::BadFile, path, error))?;
         if body.len() as u64 > limit {
-            return Err(file_refusal(Code::BadFile, path, format_args!("> {} (limits.import_mib)", bytes(limit))));
+            let detail = format_args!("> {} (limits.import_mib)", bytes(limit)).to_string();
+            return Err(file_refusal(Code::FileTooLarge, path, detail));
         }
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
         parts.push(FilePart { name, kind: args.kind.map(Into::into), bytes: Some((body.len() - before) as u64) });
@@ -253,7 +254,7 @@ mod tests {
         std::fs::write(&path, [b'x'; 100]).unwrap();
         let args = args::Import { files: vec![path.clone()], kind: None, dry_run: true, skip_bad: None };
         assert_eq!(read_files(Mode::DryRun, &args, 100).unwrap().1.len(), 100);
-        assert_eq!(read_files(Mode::DryRun, &args, 99).unwrap_err().error().code, "XY-302");
+        assert_eq!(read_files(Mode::DryRun, &args, 99).unwrap_err().error().code, "XY-309");
         std::fs::remove_file(&path).unwrap();
     }
 

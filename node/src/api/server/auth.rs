@@ -16,7 +16,7 @@ pub(super) async fn bearer(State(token): State<Arc<String>>, request: Request, n
     let shown = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let shown = shown.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
     if blake3::hash(shown.as_bytes()) != blake3::hash(token.as_bytes()) {
-        return Refused(Refusal::new(Code::NotAllowed, "token")).into_response();
+        return Refused::from(Refusal::new(Code::NotAllowed, "token")).into_response();
     }
     next.run(request).await
 }
@@ -26,5 +26,9 @@ pub(super) async fn own_host(request: Request, next: Next) -> Response {
     let host = request.headers().get(header::HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let name = host.rsplit_once(':').map_or(host, |(name, _)| name).trim_matches(['[', ']']);
     let own = name == "localhost" || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
-    if own { next.run(request).await } else { (StatusCode::MISDIRECTED_REQUEST, "another host").into_response() }
+    if own {
+        return next.run(request).await;
+    }
+    let refusal = Refusal::new(Code::NotAllowed, format_args!("Host: {host}"));
+    Refused::with_status(StatusCode::MISDIRECTED_REQUEST, refusal).into_response()
 }

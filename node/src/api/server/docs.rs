@@ -8,7 +8,7 @@ use xiangyue_protocol::replica::Replica;
 use xiangyue_protocol::summary::Summary;
 use xiangyue_protocol::{Code, DocId, Refusal};
 
-use super::{Answer, Services};
+use super::{Answer, Asked, Services};
 use crate::api::types::{DocContent, DocHistory, DocList, DocQuery, DocRecord, DocRow, SegmentRow};
 use crate::documents;
 use crate::membership::hex;
@@ -64,7 +64,10 @@ pub(super) async fn blocking<T: Send + 'static>(
     tokio::task::spawn_blocking(work).await.map_err(|error| Refusal::new(Code::NotReady, error))?
 }
 
-pub(super) async fn show(State(services): State<Services>, Query(query): Query<DocQuery>) -> Answer<DocContent> {
+pub(super) async fn show(
+    State(services): State<Services>,
+    Asked(Query(query)): Asked<Query<DocQuery>>,
+) -> Answer<DocContent> {
     let (doc, _) = row_of(&services, &query.id).await?;
     let (engine, id) = (services.engine.clone(), query.id.clone());
     let (heads, records) = blocking(move || {
@@ -107,7 +110,10 @@ fn scalar(value: &Value) -> serde_json::Value {
     }
 }
 
-pub(super) async fn history(State(services): State<Services>, Query(query): Query<DocQuery>) -> Answer<DocHistory> {
+pub(super) async fn history(
+    State(services): State<Services>,
+    Asked(Query(query)): Asked<Query<DocQuery>>,
+) -> Answer<DocHistory> {
     let (doc, mut segments) = row_of(&services, &query.id).await?;
     segments.sort_by_key(|segment| std::cmp::Reverse(segment.header.hlc));
     let (skip, take) = page(&query);

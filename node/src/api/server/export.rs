@@ -9,7 +9,7 @@ use xiangyue_protocol::summary::{Slip, Sort, Summary};
 use xiangyue_protocol::{Code, DocId, Refusal};
 
 use super::docs::{blocking, records};
-use super::{Refused, Services};
+use super::{Asked, Refused, Services};
 use crate::api::types::{ExportFormat, ExportQuery};
 use crate::documents;
 use crate::tables::{self, Cell};
@@ -22,7 +22,7 @@ struct Table {
 
 pub(super) async fn export(
     State(services): State<Services>,
-    Query(query): Query<ExportQuery>,
+    Asked(Query(query)): Asked<Query<ExportQuery>>,
 ) -> Result<Response, Refused> {
     let bytes = match query.what.parse::<DocId>() {
         Ok(id) => document(&services, id, query.format).await?,

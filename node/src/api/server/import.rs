@@ -11,11 +11,11 @@ use tokio::sync::mpsc;
 use tokio_stream::StreamExt;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use xiangyue_protocol::replica::Mode as ReplicaMode;
-use xiangyue_protocol::{Command, Level, Outcome, Refusal};
+use xiangyue_protocol::{Code, Command, Level, Outcome, Refusal};
 
 use super::docs::blocking;
 use super::points::replica_mode;
-use super::{Refused, Services};
+use super::{Asked, Refused, Services};
 use crate::api::types::{
     FileKind, FilePart, FileReport, ImportEvent, ImportProgress, ImportQuery, ImportReport, ImportStage, Mode, Problem,
 };
@@ -28,9 +28,10 @@ type Events = mpsc::UnboundedSender<ImportEvent>;
 
 pub(super) async fn import(
     State(services): State<Services>,
-    Query(query): Query<ImportQuery>,
-    body: Bytes,
+    Asked(Query(query)): Asked<Query<ImportQuery>>,
+    body: Body,
 ) -> Result<Response, Refused> {
+    let body = read(body, services.config.limits.import_mib).await?;
     // Fails early, before the answer has begun.
     query.split(&body)?;
     let (events, lines) = mpsc::unbounded_channel();
@@ -48,6 +49,27 @@ pub(super) async fn import(
         Ok::<_, serde_json::Error>(line)
     });
     Ok(([(header::CONTENT_TYPE, "application/jsonl")], Body::from_stream(lines)).into_response())
+}
+
+/// The whole body, at most `mib` MiB. What is beyond is read and dropped: a sender that is cut off half way would hear
+/// of a broken connection instead of the reason.
+async fn read(body: Body, mib: u32) -> Result<Bytes, Refusal> {
+    let most = (mib as usize) << 20;
+    let (mut bytes, mut too_large) = (Vec::new(), false);
+    let mut pieces = body.into_data_stream();
+    while let Some(piece) = pieces.next().await {
+        let piece = piece.map_err(|error| Refusal::new(Code::BadRequest, error))?;
+        too_large |= bytes.len() + piece.len() > most;
+        if too_large {
+            bytes = Vec::new();
+        } else {
+            bytes.extend_from_slice(&piece);
+        }
+    }
+    if too_large {
+        return Err(Refusal::new(Code::FileTooLarge, format_args!("> {mib} MiB (limits.import_mib)")));
+    }
+    Ok(bytes.into())
 }
 
 fn progress(events: &Events, stage: ImportStage, done: usize, total: usize) {

@@ -11,19 +11,18 @@ mod import;
 mod metrics;
 mod pages;
 mod points;
+mod refused;
 mod status;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::extract::DefaultBodyLimit;
-use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router, middleware};
 use xiangyue_protocol::{Code, Millis, Refusal};
 
-use super::types::{ErrorBody, http_status};
+use self::refused::{Asked, Refused};
 use super::{ADDRESS_FILE, PREFIX, TOKEN_FILE};
 use crate::config::Config;
 use crate::engine::Handle;
@@ -56,22 +55,6 @@ pub struct Services {
     pub config: Config,
 }
 
-/// A refusal on its way to the client.
-struct Refused(Refusal);
-
-impl From<Refusal> for Refused {
-    fn from(refusal: Refusal) -> Refused {
-        Refused(refusal)
-    }
-}
-
-impl IntoResponse for Refused {
-    fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(http_status(self.0.code())).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        (status, Json(ErrorBody { error: self.0.into() })).into_response()
-    }
-}
-
 type Answer<T> = Result<Json<T>, Refused>;
 
 /// Starts the server and returns its address, which it also leaves in the data folder with a fresh token.
@@ -98,7 +81,6 @@ pub async fn start(services: Services) -> Result<SocketAddr, Refusal> {
 }
 
 fn router(services: Services, token: String) -> Router {
-    let import_bytes = (services.config.limits.import_mib as usize) << 20;
     let api = Router::new()
         .route("/status", get(status::status))
         .route("/commands", post(points::commands))
@@ -113,7 +95,9 @@ fn router(services: Services, token: String) -> Router {
         .route("/revoke", post(status::revoke))
         .route("/sync", get(status::sync_policy).post(status::set_sync_policy))
         .layer(DefaultBodyLimit::max(BODY_BYTES))
-        .route("/import", post(import::import).layer(DefaultBodyLimit::max(import_bytes)))
+        .route("/import", post(import::import))
+        .fallback(refused::no_such_path)
+        .method_not_allowed_fallback(refused::no_such_method)
         .layer(middleware::from_fn_with_state(Arc::new(token), auth::bearer));
     Router::new()
         .nest(PREFIX, api)
@@ -121,6 +105,8 @@ fn router(services: Services, token: String) -> Router {
         .route("/metrics", get(metrics::metrics))
         .route("/healthz", get(pages::healthz))
         .route("/readyz", get(pages::readyz))
+        .fallback(refused::no_such_path)
+        .method_not_allowed_fallback(refused::no_such_method)
         .layer(middleware::from_fn(auth::own_host))
         .with_state(services)
 }

@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
 use serde::Deserialize;
 
-use super::{Refused, Services, points, status};
+use super::{Asked, Refused, Services, points, status};
 use crate::api::types::StatsQuery;
 use crate::console::ConsolePage;
 use crate::i18n::Lang;
@@ -18,7 +18,7 @@ pub(super) struct PageQuery {
 
 pub(super) async fn console(
     State(services): State<Services>,
-    Query(query): Query<PageQuery>,
+    Asked(Query(query)): Asked<Query<PageQuery>>,
 ) -> Result<Html<String>, Refused> {
     let status = status::gather(&services).await?;
     let mut stats = points::figures(&services, StatsQuery::default()).await?;

@@ -7,7 +7,7 @@ use xiangyue_protocol::schema::AccountId;
 use xiangyue_protocol::{Code, Command, Outcome, Refusal};
 
 use super::status::freshness;
-use super::{Answer, Services};
+use super::{Answer, Asked, Services};
 use crate::api::types::{
     Balance, Became, CommandResult, CommandsRequest, CommandsResponse, Mode, Statement, StatementQuery, Stats,
     StatsQuery,
@@ -28,10 +28,11 @@ pub(super) fn replica_mode(mode: Mode) -> ReplicaMode {
 
 pub(super) async fn commands(
     State(services): State<Services>,
-    Json(request): Json<CommandsRequest>,
+    Asked(Json(request)): Asked<Json<CommandsRequest>>,
 ) -> Answer<CommandsResponse> {
     if request.commands.len() > COMMANDS {
-        return Err(Refusal::new(Code::TooLarge, request.commands.len()).into());
+        let detail = format_args!("{} > {COMMANDS}", request.commands.len()).to_string();
+        return Err(Refusal::new(Code::RequestTooLarge, detail).into());
     }
     let today = services.clock.now().china_date();
     let requests: Vec<_> = request.commands.iter().map(|command| command.request().cloned()).collect();
@@ -70,7 +71,10 @@ fn account_of(command: &Command) -> Option<AccountId> {
     }
 }
 
-pub(super) async fn balance(State(services): State<Services>, Path(account): Path<String>) -> Answer<Balance> {
+pub(super) async fn balance(
+    State(services): State<Services>,
+    Asked(Path(account)): Asked<Path<String>>,
+) -> Answer<Balance> {
     let account: AccountId = account.parse()?;
     let now = services.clock.now();
     Ok(Json(services.engine.ask(move |replica| stats::balance(replica, &account, now)).await??))
@@ -78,15 +82,18 @@ pub(super) async fn balance(State(services): State<Services>, Path(account): Pat
 
 pub(super) async fn statement(
     State(services): State<Services>,
-    Path(account): Path<String>,
-    Query(query): Query<StatementQuery>,
+    Asked(Path(account)): Asked<Path<String>>,
+    Asked(Query(query)): Asked<Query<StatementQuery>>,
 ) -> Answer<Statement> {
     let account: AccountId = account.parse()?;
     let now = services.clock.now();
     Ok(Json(services.engine.ask(move |replica| stats::statement(replica, &account, query, now)).await??))
 }
 
-pub(super) async fn stats(State(services): State<Services>, Query(query): Query<StatsQuery>) -> Answer<Stats> {
+pub(super) async fn stats(
+    State(services): State<Services>,
+    Asked(Query(query)): Asked<Query<StatsQuery>>,
+) -> Answer<Stats> {
     Ok(Json(figures(&services, query).await?))
 }
 

@@ -8,7 +8,7 @@ use xiangyue_protocol::replica::{Mode, Replica, SessionStatus};
 use xiangyue_protocol::schema::{Org, Revocation};
 use xiangyue_protocol::{Code, Command, Level, Millis, NodeId, OrgCode, Refusal};
 
-use super::{Answer, Services};
+use super::{Answer, Asked, Services};
 use crate::api::types::{
     Disk, PeerStatus, RevokeRequest, Revoked, Status, SyncState, Token, TokenRequest, VillageStatus,
 };
@@ -145,7 +145,10 @@ pub(super) async fn freshness(services: &Services) -> Result<Vec<Freshness>, Ref
     Ok(rows.collect())
 }
 
-pub(super) async fn issue_token(State(services): State<Services>, Json(request): Json<TokenRequest>) -> Answer<Token> {
+pub(super) async fn issue_token(
+    State(services): State<Services>,
+    Asked(Json(request)): Asked<Json<TokenRequest>>,
+) -> Answer<Token> {
     let not_township = || Refusal::new(Code::NotAllowed, "tokens are issued by the township");
     let registrar = services.registrar.clone().ok_or_else(not_township)?;
     let township = registrar.issuer.domain().township().clone();
@@ -193,7 +196,10 @@ async fn submit_one(services: &Services, command: Command) -> Result<(), Refusal
     answers.into_iter().find_map(Result::err).map_or(Ok(()), Err)
 }
 
-pub(super) async fn revoke(State(services): State<Services>, Json(request): Json<RevokeRequest>) -> Answer<Revoked> {
+pub(super) async fn revoke(
+    State(services): State<Services>,
+    Asked(Json(request)): Asked<Json<RevokeRequest>>,
+) -> Answer<Revoked> {
     let node: NodeId = request.node.parse()?;
     let org = services.engine.ask(move |replica| replica.views().directory.node(node).map(|n| n.org.clone())).await?;
     let org = org.ok_or_else(|| Refusal::new(Code::UnknownAuthor, node))?;
@@ -219,7 +225,7 @@ fn state_of(policy: &SyncPolicy) -> SyncState {
 
 pub(super) async fn set_sync_policy(
     State(services): State<Services>,
-    Json(state): Json<SyncState>,
+    Asked(Json(state)): Asked<Json<SyncState>>,
 ) -> Answer<SyncState> {
     let policy = match (state.paused, state.only.is_empty()) {
         (true, _) => SyncPolicy::Paused,
