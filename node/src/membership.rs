@@ -27,7 +27,7 @@ pub struct Membership {
     pub frozen: bool,
     /// Public keys of the township's own nodes, hexadecimal: the directory is believed by these.
     pub anchors: Vec<String>,
-    /// Where the township can be dialled; empty at the township itself.
+    /// Where the township can be dialled, tried in this order; empty at the township itself.
     pub township: Vec<String>,
     /// The machine that it last ran on: another one means a new life.
     pub machine: String,

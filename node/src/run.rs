@@ -58,7 +58,7 @@ pub struct InitDone {
 pub struct JoinRequest {
     /// The token's text.
     pub token: String,
-    /// `host:port` of the township, instead of the one in the token.
+    /// `host:port` at which this machine reaches the township; tried before the address in the token.
     pub township: Option<String>,
 }
 
@@ -166,7 +166,7 @@ pub fn join(config: &Config, request: &JoinRequest) -> Result<JoinDone, Refusal>
     must_be_empty(data)?;
     let mut token: Token = request.token.trim().parse()?;
     if let Some(address) = &request.township {
-        token.addresses = vec![address.parse()?];
+        put_first(&mut token.addresses, address.parse()?);
     }
     let lock = DataLock::acquire(data)?;
     // The key is kept when joining fails half way, so that the same node can present the token again.
@@ -181,7 +181,15 @@ pub fn join(config: &Config, request: &JoinRequest) -> Result<JoinDone, Refusal>
     let enrolled = runtime()?.block_on(net::join(&identity, &token, &clock()))?;
     enrolled.credentials.save(data)?;
     save_pseudonym_key(data, &enrolled.pseudonym_key)?;
-    let addresses = if enrolled.addresses.is_empty() { &token.addresses } else { &enrolled.addresses };
+    // What the operator has given, then what the township says of itself, then what the token said: a township behind
+    // NAT is reached at different addresses from different places, and may not know them.
+    let given = token.addresses.iter().take(usize::from(request.township.is_some()));
+    let mut addresses: Vec<Address> = Vec::new();
+    for address in given.chain(&enrolled.addresses).chain(&token.addresses) {
+        if !addresses.contains(address) {
+            addresses.push(address.clone());
+        }
+    }
     let membership = Membership {
         org: enrolled.own.org.clone(),
         incarnation: 1,
@@ -198,6 +206,12 @@ pub fn join(config: &Config, request: &JoinRequest) -> Result<JoinDone, Refusal>
         township: enrolled.own.domain.township().clone(),
         data: data.clone(),
     })
+}
+
+/// Puts an address before all others.
+fn put_first(addresses: &mut Vec<Address>, address: Address) {
+    addresses.retain(|known| *known != address);
+    addresses.insert(0, address);
 }
 
 fn save_pseudonym_key(data: &Path, key: &PseudonymKey) -> Result<(), Refusal> {

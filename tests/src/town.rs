@@ -84,7 +84,7 @@ impl Town {
         node
     }
 
-    /// Enrols a node that knows the township under this address, such as that of a relay; does not start it.
+    /// Enrols a node that knows the township under this address alone, such as that of a relay; does not start it.
     pub fn join(&self, org: &str, name: &str, address: &str) -> Node {
         let data = self.data_of(org);
         let token = self.token(org, name);
@@ -92,7 +92,7 @@ impl Town {
         assert_eq!(joined["org"], org, "{joined}");
         let membership = std::fs::read_to_string(data.join("node.json")).unwrap();
         let mut membership: Value = serde_json::from_str(&membership).unwrap();
-        // The township tells its own address when it answers; these nodes are to go on dialling the given one.
+        // The township's own address is a second try, which would lead past the relay.
         membership["township"] = json!([address]);
         std::fs::write(data.join("node.json"), membership.to_string()).unwrap();
         Node::new(org, data, &[("LISTEN", "127.0.0.1:0")])

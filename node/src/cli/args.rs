@@ -219,7 +219,7 @@ pub(crate) struct EnrollToken {
 pub(crate) struct EnrollJoin {
     /// The token, or @FILE that holds it
     pub(crate) token: String,
-    /// Address of the township, instead of the one in the token
+    /// Address of the township from here; tried first, before those that the token and the township name
     #[arg(long, value_name = "HOST:PORT")]
     pub(crate) township: Option<String>,
     /// UDP address for QUIC, kept for serve

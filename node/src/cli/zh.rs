@@ -43,7 +43,7 @@ const TEXTS: [(&str, &str); 76] = [
     ("enroll token:out", "把令牌写入新文件，仅本用户可读"),
     ("enroll join", "凭令牌入网（在村或商户的节点执行）"),
     ("enroll join:token", "令牌，或写有令牌的 @文件"),
-    ("enroll join:township", "镇节点地址，代替令牌中的地址"),
+    ("enroll join:township", "从本机连接镇节点的地址；优先于令牌和镇节点所报的地址"),
     ("enroll join:listen", "QUIC 监听的 UDP 地址，留给 serve 使用"),
     ("serve", "运行节点"),
     ("serve:listen", "QUIC 监听的 UDP 地址"),

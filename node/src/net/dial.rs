@@ -1,7 +1,8 @@
 //! Dialling: a village is usually behind NAT, so it is the one that calls.
 //!
-//! The township first. Other configured addresses are always tried too. Attempts back off with jitter, so that a
-//! thousand villages do not come back in the same second after an outage.
+//! The township is called at the addresses known of it, one after the other, until one answers: which of them leads
+//! there depends on where the village stands. Other configured addresses are always tried too. Attempts back off with
+//! jitter, so that a thousand villages do not come back in the same second after an outage.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -18,28 +19,43 @@ use crate::pki::{self, Address, Expected};
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
+/// Somebody to call: addresses that lead to the same place, in the order in which they are tried.
+#[derive(Clone, Debug)]
+struct Target {
+    addresses: Vec<Address>,
+    expected: Expected,
+}
+
+impl Target {
+    fn anyone(address: &Address) -> Target {
+        Target { addresses: vec![address.clone()], expected: Expected::Anyone }
+    }
+
+    fn key(&self) -> Vec<String> {
+        self.addresses.iter().map(Address::to_string).collect()
+    }
+}
+
 impl Net {
-    /// Keeps one dialling task for each address that the policy allows.
+    /// Keeps one dialling task for each target that the policy allows.
     pub(super) async fn keep_dialling(self) {
-        let mut tasks: BTreeMap<String, JoinHandle<()>> = BTreeMap::new();
+        let mut tasks: BTreeMap<Vec<String>, JoinHandle<()>> = BTreeMap::new();
         let mut policy = self.policy.subscribe();
         loop {
             let wanted = match &*policy.borrow_and_update() {
                 SyncPolicy::All => self.usual_targets(),
                 SyncPolicy::Paused => Vec::new(),
-                SyncPolicy::Only(addresses) => {
-                    addresses.iter().map(|address| (address.clone(), Expected::Anyone)).collect()
-                }
+                SyncPolicy::Only(addresses) => addresses.iter().map(Target::anyone).collect(),
             };
-            tasks.retain(|address, task| {
-                let keep = wanted.iter().any(|(wanted, _)| wanted.to_string() == *address);
+            tasks.retain(|key, task| {
+                let keep = wanted.iter().any(|target| target.key() == *key);
                 if !keep {
                     task.abort();
                 }
                 keep
             });
-            for (address, expected) in wanted {
-                tasks.entry(address.to_string()).or_insert_with(|| tokio::spawn(self.clone().call(address, expected)));
+            for target in wanted {
+                tasks.entry(target.key()).or_insert_with(|| tokio::spawn(self.clone().call(target)));
             }
             if policy.changed().await.is_err() {
                 return;
@@ -47,32 +63,41 @@ impl Net {
         }
     }
 
-    fn usual_targets(&self) -> Vec<(Address, Expected)> {
-        let township = self.tls.borrow().own().domain.township().clone();
-        let to_township = self.settings.township.iter().map(|a| (a.clone(), Expected::Org(township.clone())));
-        to_township.chain(self.settings.dial.iter().map(|a| (a.clone(), Expected::Anyone))).collect()
+    fn usual_targets(&self) -> Vec<Target> {
+        let expected = Expected::Org(self.tls.borrow().own().domain.township().clone());
+        let township = Target { addresses: self.settings.township.clone(), expected };
+        let township = Some(township).filter(|target| !target.addresses.is_empty());
+        township.into_iter().chain(self.settings.dial.iter().map(Target::anyone)).collect()
     }
 
-    /// Calls one address for as long as the policy allows it.
-    async fn call(self, address: Address, expected: Expected) {
+    /// Calls a target for as long as the policy allows it.
+    async fn call(self, target: Target) {
         let mut pause = FIRST_PAUSE;
         let mut known: Option<NodeId> = None;
         loop {
             // The node there may have called us: one connection is enough.
             if !known.is_some_and(|node| self.peers.is_connected(node)) {
-                match self.call_once(&address, expected.clone()).await {
-                    Ok(node) => {
+                match self.call_any(&target).await {
+                    Some(node) => {
                         known = Some(node);
                         pause = FIRST_PAUSE;
                     }
-                    Err(refusal) => {
-                        debug!(%address, %refusal, "call failed");
-                        pause = (pause * 2).min(LONGEST_PAUSE);
-                    }
+                    None => pause = (pause * 2).min(LONGEST_PAUSE),
                 }
             }
             tokio::time::sleep(jittered(pause)).await;
         }
+    }
+
+    /// Calls the addresses of a target until one answers, and returns once that connection has ended.
+    async fn call_any(&self, target: &Target) -> Option<NodeId> {
+        for address in &target.addresses {
+            match self.call_once(address, target.expected.clone()).await {
+                Ok(node) => return Some(node),
+                Err(refusal) => debug!(%address, %refusal, "call failed"),
+            }
+        }
+        None
     }
 
     async fn call_once(&self, address: &Address, expected: Expected) -> Result<NodeId, Refusal> {
