@@ -12,6 +12,7 @@ use xiangyue_protocol::replica::PeerId;
 use xiangyue_protocol::{Code, NodeId, OrgCode, Refusal};
 
 use super::enrol::Registrar;
+use super::goodbye::{self, Goodbye};
 use super::peers::{PeerInfo, Peers};
 use super::reset::endpoint_config;
 use super::session;
@@ -38,7 +39,7 @@ pub enum SyncPolicy {
 pub struct NetSettings {
     /// UDP address to listen on.
     pub listen: SocketAddr,
-    /// The township's addresses.
+    /// The township's addresses, the one to try first in front.
     pub township: Vec<Address>,
     /// Further addresses to dial.
     pub dial: Vec<Address>,
@@ -115,7 +116,7 @@ impl Net {
         let keep = policy == SyncPolicy::All;
         self.policy.send_replace(policy);
         if !keep {
-            self.peers.close_all(b"paused");
+            self.peers.close_all(Goodbye::Paused);
         }
     }
 
@@ -132,8 +133,7 @@ impl Net {
     /// Closes all connections and waits until the peers have been told.
     pub async fn stop(&self) {
         self.policy.send_replace(SyncPolicy::Paused);
-        self.peers.close_all(b"stopping");
-        self.endpoint.close(0u32.into(), b"stopping");
+        Goodbye::Stopped.say_to_all(&self.endpoint);
         // Peers are told once; one that does not answer must not hold up a power-down.
         let _ = tokio::time::timeout(std::time::Duration::from_millis(200), self.endpoint.wait_idle()).await;
     }
@@ -170,46 +170,57 @@ impl Net {
         match pki::purpose(&connection) {
             Ok(Purpose::Sync) => {
                 if let Err(refusal) = self.run_session(connection, false).await {
-                    info!(%from, %refusal, "connection ended");
+                    debug!(%from, %refusal, "connection ended");
                 }
             }
             Ok(Purpose::Enrol) => match &self.settings.registrar {
                 Some(registrar) => registrar.answer(&connection, &self.engine).await,
-                None => connection.close(1u32.into(), b"no enrolment here"),
+                None => goodbye::refuse(&connection, &Refusal::new(Code::NotAllowed, "enrolment")),
             },
             Err(refusal) => debug!(%from, %refusal, "connection refused"),
         }
     }
 
     /// Checks who is there and runs the session to its end.
+    ///
+    /// # Errors
+    /// When one side refused the other. A connection that broke after it was up is none.
     pub(super) async fn run_session(&self, connection: Connection, dialled: bool) -> Result<NodeId, Refusal> {
         let domain = self.tls.borrow().own().domain.clone();
         let spiffe = pki::peer_identity(&connection, &domain).inspect_err(|refusal| {
-            connection.close(1u32.into(), refusal.code().as_str().as_bytes());
+            warn!(from = %connection.remote_address(), %refusal, "peer refused");
+            goodbye::refuse(&connection, refusal);
         })?;
         let (node, org) = (spiffe.node, spiffe.org);
         self.check_standing(node, &org).await.inspect_err(|refusal| {
             warn!(%node, %refusal, "peer refused");
-            connection.close(1u32.into(), refusal.code().as_str().as_bytes());
+            goodbye::refuse(&connection, refusal);
         })?;
         if self.peers.connected() >= self.settings.max_peers && !self.peers.is_connected(node) {
-            turn_away(&connection).await;
-            return Err(Refusal::new(Code::Busy, format_args!("{} peers", self.settings.max_peers)));
+            let refusal = Refusal::new(Code::Busy, format_args!("{} peers", self.settings.max_peers));
+            info!(%node, %refusal, "peer turned away");
+            turn_away(&connection, &refusal).await;
+            return Err(refusal);
         }
         let peer = PeerId(self.next_peer.fetch_add(1, Ordering::Relaxed));
         let now = self.settings.clock.now();
         let entered = self.peers.enter(self.me, (node, org.clone()), now, (peer, dialled, connection.clone()));
         let Some(traffic) = entered else {
-            connection.close(0u32.into(), b"crossed");
+            Goodbye::Crossed.say(&connection);
             return Ok(node);
         };
         info!(%node, %org, dialled, "connected");
         let end = session::run(connection, peer, node, org, self.engine.clone(), traffic).await;
         self.peers.leave(node, peer, self.settings.clock.now());
-        if let Err(refusal) = &end {
-            info!(%node, %refusal, "disconnected");
+        match &end {
+            Ok(end) => info!(%node, %end, "disconnected"),
+            Err(refusal) => info!(%node, %refusal, "disconnected"),
         }
-        Ok(node)
+        match end {
+            // A peer that says no, or that is told no, is not called again at once.
+            Err(refusal) if refusal.code() != Code::Network => Err(refusal),
+            _ => Ok(node),
+        }
     }
 
     /// The certificate must say what the directory says, once the directory knows the node.
@@ -230,7 +241,7 @@ impl Net {
 }
 
 /// Tells a peer to come back later.
-async fn turn_away(connection: &Connection) {
+async fn turn_away(connection: &Connection, refusal: &Refusal) {
     let told = async {
         let mut stream = connection.open_uni().await.ok()?;
         stream.write_all(&Frame::Busy(BUSY_MILLIS).encode()).await.ok()?;
@@ -239,5 +250,5 @@ async fn turn_away(connection: &Connection) {
     };
     // Best effort: the peer backs off by itself too.
     let _ = tokio::time::timeout(HANDSHAKE_TIMEOUT, told).await;
-    connection.close(1u32.into(), Code::Busy.as_str().as_bytes());
+    goodbye::refuse(connection, refusal);
 }

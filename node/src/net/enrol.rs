@@ -11,6 +11,7 @@ use xiangyue_protocol::schema::NodeEntry;
 use xiangyue_protocol::{Code, Command, Refusal};
 
 use super::dial::resolve;
+use super::goodbye::Goodbye;
 use crate::engine::Handle;
 use crate::files::write_atomic;
 use crate::pki::enrol::{self, Asked, EXPORTER_LABEL, Enrolled, MAX_FRAME, Reply, Request, Standing, Township};
@@ -72,7 +73,7 @@ impl Registrar {
             Ok(Err(refusal)) => warn!(%from, %refusal, "enrolment failed"),
             Err(_) => warn!(%from, "enrolment timed out"),
         }
-        connection.close(0u32.into(), b"");
+        Goodbye::Done.say(connection);
     }
 
     async fn exchange(&self, connection: &Connection, engine: &Handle) -> Result<(), Refusal> {
@@ -191,7 +192,7 @@ async fn ask_at(
         enrol::decode(&bytes)
     };
     let reply = tokio::time::timeout(EXCHANGE_TIMEOUT, exchange).await.map_err(|_| network("no answer".to_owned()))?;
-    connection.close(0u32.into(), b"");
+    Goodbye::Done.say(&connection);
     // The close must leave before the endpoint is dropped; the reply is here either way.
     let _ = tokio::time::timeout(Duration::from_secs(1), endpoint.wait_idle()).await;
     reply

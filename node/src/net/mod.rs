@@ -6,6 +6,7 @@
 mod dial;
 mod endpoint;
 mod enrol;
+mod goodbye;
 mod peers;
 mod reset;
 mod session;

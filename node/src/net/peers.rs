@@ -7,6 +7,7 @@ use quinn::Connection;
 use xiangyue_protocol::replica::PeerId;
 use xiangyue_protocol::{Millis, NodeId, OrgCode};
 
+use super::goodbye::Goodbye;
 use super::traffic::Traffic;
 
 /// What is known of a peer.
@@ -65,7 +66,7 @@ impl Peers {
             if crossed && *old_dialled == (me < node) {
                 return None;
             }
-            old.close(0u32.into(), b"replaced");
+            Goodbye::Replaced.say(old);
         }
         info.last_heard = now;
         info.connection = Some((peer, dialled, connection));
@@ -88,10 +89,10 @@ impl Peers {
     }
 
     /// Closes every connection.
-    pub(super) fn close_all(&self, reason: &[u8]) {
+    pub(super) fn close_all(&self, goodbye: Goodbye) {
         for info in self.rows().values() {
             if let Some((_, _, connection)) = &info.connection {
-                connection.close(0u32.into(), reason);
+                goodbye.say(connection);
             }
         }
     }

@@ -14,6 +14,7 @@ use xiangyue_protocol::replica::{KeyRing, PeerId};
 use xiangyue_protocol::segment::{Header, Sealed, Segment};
 use xiangyue_protocol::{Code, NodeId, OrgCode, Refusal};
 
+use super::goodbye::{self, End};
 use super::traffic::Traffic;
 use crate::engine::{Handle, Outgoing};
 
@@ -29,10 +30,6 @@ const SMALL: usize = 2 << 10;
 const READ: usize = 64;
 /// Stored segments read ahead of sending.
 const SEND_BUFFER: usize = 256 << 10;
-/// Application error code of an orderly close.
-const CLOSED: u32 = 0;
-/// Application error code of a close because of a refusal.
-const REFUSED: u32 = 1;
 
 /// What became of a segment; with the segment itself, to be looked at again with newer keys.
 type Opened = (Result<Segment, (Header, Refusal)>, Sealed);
@@ -47,7 +44,7 @@ enum Incoming {
 /// Runs a connection until either side closes it. Returns why.
 ///
 /// # Errors
-/// [`Code::NotReady`] when the node stops; the peer's refusals are logged and returned as well.
+/// What broke it: a refusal of this node or of the peer, or the network.
 pub(super) async fn run(
     connection: Connection,
     peer: PeerId,
@@ -55,7 +52,7 @@ pub(super) async fn run(
     org: OrgCode,
     engine: Handle,
     traffic: Arc<Traffic>,
-) -> Result<(), Refusal> {
+) -> Result<End, Refusal> {
     let outgoing = engine.connected(peer, node, org, OUTGOING).await?;
     let sending = send(connection.clone(), outgoing, engine.clone(), Arc::clone(&traffic));
     let receiving = receive(connection.clone(), peer, engine.clone(), traffic);
@@ -64,11 +61,7 @@ pub(super) async fn run(
         end = receiving => end,
         error = connection.closed() => Err(Refusal::new(Code::Network, error)),
     };
-    let (code, reason) = match &end {
-        Ok(()) => (CLOSED, String::new()),
-        Err(refusal) => (REFUSED, refusal.code().as_str().to_owned()),
-    };
-    connection.close(code.into(), reason.as_bytes());
+    let end = goodbye::part(&connection, end);
     engine.disconnected(peer).await;
     end
 }
