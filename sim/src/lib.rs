@@ -12,12 +12,14 @@
 pub mod clock;
 pub mod disk;
 pub mod engine;
+pub mod figures;
 pub mod link;
 pub mod mutant;
 pub mod node;
 pub mod observer;
 pub mod oracle;
 pub mod plan;
+pub mod plot;
 pub mod quic;
 pub mod report;
 pub mod rng;
