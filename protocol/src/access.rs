@@ -9,20 +9,18 @@
 //!
 //! A document that is not for everyone travels only between its readers until sealed bodies exist.
 
-use crate::id::{DocId, Kind};
+use std::collections::BTreeMap;
+
+use crate::id::{DocId, Kind, Shard};
 use crate::org::{Level, OrgCode};
 
 /// Whether `org` may write to `doc` at all; [`may_write_record`] says what.
 pub fn may_write(org: &OrgCode, doc: &DocId) -> bool {
-    let township = doc.org.township();
-    let is_township = township.as_ref() == Some(org);
     match doc.kind {
         Kind::Directory | Kind::Rules => *org == doc.org,
         Kind::Accounts | Kind::Roster => *org == doc.org,
-        Kind::Ledger => *org == doc.org || is_township,
-        Kind::Counter => {
-            *org == doc.org || is_township || (org.level() == Level::Village && org.township() == township)
-        }
+        Kind::Ledger => *org == doc.org || org.is_township_of(&doc.org),
+        Kind::Counter => *org == doc.org || org.is_township_of(&doc.org) || is_village_beside(org, doc),
     }
 }
 
@@ -39,16 +37,15 @@ pub fn may_write_record(org: &OrgCode, doc: &DocId, record_kind: &str) -> bool {
 
 /// Whether `org` may read `doc`.
 pub fn may_read(org: &OrgCode, doc: &DocId) -> bool {
-    let township = doc.org.township();
     match doc.kind {
         Kind::Directory | Kind::Rules => org.is_within(&doc.org),
-        Kind::Accounts | Kind::Roster | Kind::Ledger => *org == doc.org || township.as_ref() == Some(org),
-        Kind::Counter => {
-            *org == doc.org
-                || township.as_ref() == Some(org)
-                || (org.level() == Level::Village && org.township() == township)
-        }
+        Kind::Accounts | Kind::Roster | Kind::Ledger => *org == doc.org || org.is_township_of(&doc.org),
+        Kind::Counter => *org == doc.org || org.is_township_of(&doc.org) || is_village_beside(org, doc),
     }
+}
+
+fn is_village_beside(org: &OrgCode, doc: &DocId) -> bool {
+    org.level() == Level::Village && org.is_neighbour_of(&doc.org)
 }
 
 /// Whether `org` may hold and pass on `doc`.
@@ -56,9 +53,66 @@ pub fn may_carry(org: &OrgCode, doc: &DocId) -> bool {
     may_read(org, doc)
 }
 
+/// Those of `docs` that `org` may hold. The ids of one township stand together, so only the parts in which there
+/// can be any are looked at: a township holds thousands, of which one village may hold a few.
+pub(crate) fn carried<'a, T>(
+    docs: &'a BTreeMap<DocId, T>,
+    org: &'a OrgCode,
+) -> impl Iterator<Item = (&'a DocId, &'a T)> {
+    let merchants = org.township().and_then(|township| format!("{township}M00").parse().ok());
+    let parts: Vec<(OrgCode, Part)> = match (org.level(), org.township(), merchants) {
+        (Level::Village, Some(township), Some(merchants)) => {
+            vec![(township, Part::Same), (org.clone(), Part::Same), (merchants, Part::Merchants)]
+        }
+        (Level::Merchant, Some(township), _) => vec![(township, Part::Same), (org.clone(), Part::Same)],
+        (Level::Township, ..) => vec![(org.clone(), Part::Within)],
+        _ => org.township().or_else(|| Some(org.clone())).map(|from| (from, Part::Within)).into_iter().collect(),
+    };
+    let found = parts.into_iter().flat_map(|(from, part)| {
+        let start = DocId { org: from.clone(), kind: Kind::Directory, shard: Shard::Whole };
+        docs.range(start..).take_while(move |(id, _)| part.holds(&from, &id.org))
+    });
+    found.filter(|(id, _)| may_carry(org, id))
+}
+
+/// A run of neighbouring organisation codes.
+#[derive(Clone, Copy)]
+enum Part {
+    Same,
+    Within,
+    Merchants,
+}
+
+impl Part {
+    fn holds(self, from: &OrgCode, org: &OrgCode) -> bool {
+        match self {
+            Part::Same => org == from,
+            Part::Within => org.is_within(from),
+            Part::Merchants => org.level() == Level::Merchant && org.is_neighbour_of(from),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn looking_only_where_documents_can_be_finds_all_that_may_be_carried() {
+        let orgs = ["110112119", "110112119201", "110112119202", "110112119M00", "110112119M01", "110112120"];
+        let under = ["110112120201", "110112120M09", "110112"];
+        let orgs: Vec<OrgCode> = orgs.iter().chain(&under).map(|org| org.parse().unwrap()).collect();
+        let shards =
+            ["directory", "rules/2021", "accounts", "ledger/2021-01", "ledger/2021-02", "roster", "counter/2021-01"];
+        let ids = orgs.iter().flat_map(|org| shards.iter().map(move |shard| format!("{org}/{shard}")));
+        let docs: BTreeMap<DocId, ()> = ids.filter_map(|id| Some((id.parse().ok()?, ()))).collect();
+        assert!(docs.len() > 15, "{docs:?}");
+        for org in &orgs {
+            let found: std::collections::BTreeSet<&DocId> = carried(&docs, org).map(|(id, ())| id).collect();
+            let all = docs.keys().filter(|id| may_carry(org, id)).collect();
+            assert_eq!(found, all, "{org}");
+        }
+    }
 
     fn rows(org: &str) -> Vec<(String, bool, bool)> {
         let org: OrgCode = org.parse().unwrap();

@@ -69,6 +69,16 @@ impl OrgCode {
         self.0.starts_with(&other.0)
     }
 
+    /// Whether this is the township of `other`, or `other` itself if that is a township.
+    pub fn is_township_of(&self, other: &OrgCode) -> bool {
+        self.0.len() == 9 && other.is_within(self)
+    }
+
+    /// Whether both lie in one township.
+    pub fn is_neighbour_of(&self, other: &OrgCode) -> bool {
+        self.0.len() >= 9 && self.0.get(..9) == other.0.get(..9)
+    }
+
     /// The township of this organisation, itself if it is one; none for a county.
     pub fn township(&self) -> Option<OrgCode> {
         (self.0.len() >= 9).then(|| OrgCode(self.0[..9].to_owned()))

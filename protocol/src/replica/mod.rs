@@ -381,13 +381,17 @@ impl Replica {
         }
     }
 
+    /// Takes over what the directory says; a key that was understood before is not taken apart again.
     fn refresh_keys(&mut self) {
         let directory = self.views.directory.nodes().map(|node| node.public_key);
         let own = *self.member.key.verifying_key().as_bytes();
         let keys = self.member.anchors.iter().copied().chain([own]).chain(directory);
-        self.keys = Arc::new(
-            keys.filter_map(|key| VerifyingKey::from_bytes(&key).ok().map(|k| (NodeId::of_key(&key), k))).collect(),
-        );
+        let understood = keys.filter_map(|key| {
+            let node = NodeId::of_key(&key);
+            let known = self.keys.get(&node).copied();
+            known.or_else(|| VerifyingKey::from_bytes(&key).ok()).map(|key| (node, key))
+        });
+        self.keys = Arc::new(understood.collect());
     }
 
     /// The organisation that a node acts for: from the directory, or the township for its anchors.
@@ -411,7 +415,18 @@ impl Replica {
 
     /// Documents that both this node and one of `org` may hold.
     fn shared_with<'a>(&'a self, org: &'a OrgCode) -> impl Iterator<Item = (&'a DocId, &'a Doc)> {
-        self.docs.iter().filter(move |(id, _)| access::may_carry(org, id))
+        access::carried(&self.docs, org)
+    }
+
+    /// This replica as a start under `member` would find it whose index covers the whole journal: documents, views
+    /// and clock are there, connections, requests and everything that waited are gone. None when something was
+    /// staged or not durable: then the journal must be read. For drivers that start nodes by the thousand.
+    pub fn restarted(self, member: Member) -> Option<Result<Replica, Refusal>> {
+        if !self.staged.is_empty() || self.durable < self.appended {
+            return None;
+        }
+        let Replica { docs, views, keys, clock, .. } = self;
+        Some(Replica::new(member).map(|fresh| Replica { docs, views, keys, clock, ..fresh }))
     }
 
     fn set_aside(&mut self, author: NodeId, refusal: &Refusal) {

@@ -19,7 +19,8 @@ impl Replica {
     ///
     /// # Errors
     /// A refusal for the log; the state is unchanged, the author is quarantined where it is at fault.
-    pub fn receive(&mut self, now: Millis, peer: PeerId, segment: Segment) -> Result<(), Refusal> {
+    pub fn receive(&mut self, now: Millis, peer: PeerId, segment: impl Into<Arc<Segment>>) -> Result<(), Refusal> {
+        let segment: Arc<Segment> = segment.into();
         self.heard(now, peer);
         let header = &segment.header;
         self.check_author(peer, &segment).inspect_err(|refusal| self.refused(peer, header, refusal))?;
@@ -50,7 +51,6 @@ impl Replica {
             self.clock = self.clock.max(segment.header.hlc);
         }
         self.counters.received += 1;
-        let segment = Arc::new(segment);
         self.append(Arc::clone(&segment));
         self.peer_has(peer, &segment.header);
         let header = &segment.header;
