@@ -2,6 +2,10 @@
 
 #![forbid(unsafe_code)]
 
+/// Bugs are planted in the simulator's own builds alone. Building the node beside such a simulator in one go
+/// would give it the same protocol; then it does not compile.
+const _: () = assert!(!xiangyue_protocol::mutant::PLANTABLE, "build the node without the feature `mutants`");
+
 pub mod api;
 pub mod cli;
 pub mod config;

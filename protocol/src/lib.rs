@@ -13,6 +13,7 @@ pub mod error;
 pub mod escrow;
 pub mod frame;
 pub mod id;
+pub mod mutant;
 pub mod org;
 pub mod policy;
 pub mod record;

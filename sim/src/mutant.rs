@@ -1,35 +1,133 @@
-//! Bugs that can be planted in a driver, to see that an oracle finds each.
+//! Bugs that can be planted, to see that the oracles find them: a simulator that has never found a bug proves
+//! nothing.
+//!
+//! Some are planted in the simulated driver and are in every build. The others are bugs of the protocol itself;
+//! they exist only in builds with the feature `mutants`, which the node refuses to be built with.
 
-use serde::Serialize;
+use std::str::FromStr;
 
-/// A bug planted in the driver, to see that an oracle finds it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub enum Mutant {
+use serde::{Deserialize, Serialize};
+use xiangyue_protocol::Refusal;
+use xiangyue_protocol::mutant::{Mutant as Inner, PLANTABLE};
+
+use crate::oracle::Violation;
+use crate::plan::Plan;
+use crate::report::Report;
+use crate::scenario;
+use crate::scheduler::SECOND;
+
+macro_rules! mutants {
+    ($($(#[$doc:meta])* $name:ident $text:literal [$($promise:literal)+] $inner:expr;)*) => {
+        /// A planted bug.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(rename_all = "kebab-case")]
+        pub enum Mutant { $($(#[$doc])* $name,)* }
+
+        impl Mutant {
+            /// All of them.
+            pub const ALL: &[Mutant] = &[$(Mutant::$name,)*];
+
+            /// Its name on the command line.
+            pub fn name(self) -> &'static str { match self { $(Mutant::$name => $text,)* } }
+
+            /// The promises that it breaks, each of which may be the first to show.
+            pub fn promises(self) -> &'static [u8] { match self { $(Mutant::$name => &[$($promise),+],)* } }
+
+            /// The bug of the protocol that it is; none if it sits in the driver.
+            pub fn in_protocol(self) -> Option<Inner> { match self { $(Mutant::$name => $inner,)* } }
+        }
+    };
+}
+
+mutants! {
     /// The driver says "durable" before the disk does.
-    AcknowledgeBeforeSync,
+    AcknowledgeBeforeSync "acknowledge-before-sync" [1] None;
     /// A crash takes the last segment that had been synced.
-    LoseSyncedTail,
-    /// A start from an old backup goes on under an old incarnation.
-    ReuseIncarnation,
+    LoseSyncedTail "lose-synced-tail" [1] None;
+    /// Effects leave before what came before them is durable.
+    HoldNothingBack "hold-nothing-back" [1] Some(Inner::HoldNothingBack);
+    /// Rights that were granted away may still be spent.
+    SpendGrantedTwice "spend-granted-twice" [2] Some(Inner::SpendGrantedTwice);
     /// A restored node may spend before its own lost entries are back.
-    RestoreUnfrozen,
-    /// The driver keeps a session across a break instead of greeting anew.
-    KeepSessionAcrossBreak,
-    /// The driver serves the whole journal where one document was asked for.
-    ServeWholeJournal,
+    RestoreUnfrozen "restore-unfrozen" [2 7] None;
     /// A retry gets a slip number of its own.
-    RenumberRetries,
+    RenumberRetries "renumber-retries" [3] None;
+    /// A retry is not recognised.
+    CountRetryTwice "count-retry-twice" [3] Some(Inner::CountRetryTwice);
+    /// An entry may be reversed again and again.
+    ReverseTwice "reverse-twice" [3] Some(Inner::ReverseTwice);
+    /// The driver serves the whole journal where one document was asked for.
+    ServeWholeJournal "serve-whole-journal" [5] None;
+    /// New segments are pushed to every peer, reader or not.
+    PushToAll "push-to-all" [5] Some(Inner::PushToAll);
+    /// The driver keeps a session across a break instead of greeting anew.
+    KeepSessionAcrossBreak "keep-session-across-break" [6] None;
+    /// Documents that differ when a connection comes up are not compared further.
+    DropOnReconnect "drop-on-reconnect" [6 9] Some(Inner::DropOnReconnect);
+    /// A segment is taken in without its predecessors.
+    AcceptGaps "accept-gaps" [6] Some(Inner::AcceptGaps);
+    /// A start from an old backup goes on under an old incarnation.
+    ReuseIncarnation "reuse-incarnation" [7] None;
+    /// A frozen node thaws when anybody has greeted it.
+    ThawTooSoon "thaw-too-soon" [7 2] Some(Inner::ThawTooSoon);
+    /// Sessions stay when their connection is gone.
+    KeepSessions "keep-sessions" [8] Some(Inner::KeepSessions);
+    /// A peer counts as caught up with as soon as it has greeted.
+    CaughtUpTooSoon "caught-up-too-soon" [9] Some(Inner::CaughtUpTooSoon);
 }
 
 impl Mutant {
-    /// All of them.
-    pub const ALL: [Mutant; 7] = [
-        Mutant::AcknowledgeBeforeSync,
-        Mutant::LoseSyncedTail,
-        Mutant::ReuseIncarnation,
-        Mutant::RestoreUnfrozen,
-        Mutant::KeepSessionAcrossBreak,
-        Mutant::ServeWholeJournal,
-        Mutant::RenumberRetries,
-    ];
+    /// Whether this build has it.
+    pub fn is_built(self) -> bool {
+        PLANTABLE || self.in_protocol().is_none()
+    }
+
+    /// The violation that shows it in a run.
+    pub fn shown_by(self, report: &Report) -> Option<&Violation> {
+        report.violations.iter().find(|violation| self.promises().contains(&violation.promise))
+    }
+}
+
+impl FromStr for Mutant {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Mutant, String> {
+        let known = Mutant::ALL.iter().copied().find(|mutant| mutant.name() == text);
+        known.ok_or_else(|| format!("no planted bug is called {text}; `xiangyue-sim mutants` lists them"))
+    }
+}
+
+/// How a planted bug was found.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// The seed under which it showed: they were tried from 1 on.
+    pub seed: u64,
+    /// What showed it.
+    pub violation: Violation,
+}
+
+/// The plan that bugs are hunted with: villages that meet at a township and a merchant, power cuts, breaks, a
+/// partition, and a village whose disk dies.
+pub fn ground(seed: u64) -> Plan {
+    let params = scenario::ThreeVillages {
+        restore_permille: 1000,
+        crashes: 4,
+        load: 60 * SECOND,
+        ..scenario::ThreeVillages::default()
+    };
+    scenario::three_villages(seed, &params)
+}
+
+/// Tries seeds from 1 to `seeds` until an oracle of a promise that the bug breaks has seen it.
+///
+/// # Errors
+/// When a plan does not start.
+pub fn hunt(mutant: Mutant, seeds: u64) -> Result<Option<Found>, Refusal> {
+    for seed in 1..=seeds {
+        let report = scenario::run(Plan { mutant: Some(mutant), ..ground(seed) })?;
+        if let Some(violation) = mutant.shown_by(&report) {
+            return Ok(Some(Found { seed, violation: violation.clone() }));
+        }
+    }
+    Ok(None)
 }

@@ -132,6 +132,10 @@ impl SimNode {
             anchors: self.anchors.clone(),
             frozen: self.frozen,
         })?;
+        #[cfg(feature = "mutants")]
+        if let Some(mutant) = self.mutant.and_then(Mutant::in_protocol) {
+            replica.plant(mutant);
+        }
         for (_, bytes) in rows {
             replica.replay(Sealed::parse(Arc::clone(bytes))?.from_journal())?;
         }

@@ -12,12 +12,13 @@ use crate::doc::Doc;
 use crate::error::{Code, Refusal};
 use crate::escrow;
 use crate::id::{DocId, Kind};
+use crate::mutant::Mutant;
 use crate::org::{Level, OrgCode};
 use crate::record::{self, Position, Record, limits};
 use crate::schema::{Account, AccountId, Award, Entry, Grant, Points, Redemption, RequestId, Reversal};
 use crate::segment::{Header, Segment};
 use crate::summary::{Fact, Slip, Sort, Summary};
-use crate::time::{Date, Millis, Month};
+use crate::time::{Date, Hlc, Millis, Month};
 
 /// Changes that go into one segment.
 const CHANGES_PER_SEGMENT: usize = 4;
@@ -57,7 +58,8 @@ impl Replica {
                 staged: self.staged.iter().map(|(d, r)| (d.clone(), r.len())).collect(),
             }),
         };
-        let today = self.clock.tick(now).millis().china_date();
+        let clock = if self.has(Mutant::TrustBareClock) { Hlc::at(now) } else { self.clock.tick(now) };
+        let today = clock.millis().china_date();
         let answers: Vec<_> = commands.iter().map(|command| self.judge(command, today, &mut undo)).collect();
         if let Some(undo) = undo
             && (mode == Mode::DryRun || answers.iter().any(Result::is_err))
@@ -228,6 +230,9 @@ impl Replica {
     /// Answers a retry: the same slip is [`Outcome::Already`], another under its number is refused.
     fn entered(&self, entry: &Entry) -> Result<Option<Outcome>, Refusal> {
         let content = Slip::of(entry, self.node).content;
+        if self.has(Mutant::CountRetryTwice) {
+            return Ok(None);
+        }
         if self.slips(entry.request()).any(|(_, slip)| slip.content == content) {
             return Ok(Some(Outcome::Already));
         }
@@ -336,7 +341,8 @@ impl Replica {
             return Err(Refusal::new(Code::Frozen, account));
         }
         let held = self.views.totals(account).share(self.node).held;
-        if held < points {
+        let granted_too = || self.has(Mutant::SpendGrantedTwice) && self.views.totals(account).available() >= points;
+        if held < points && !granted_too() {
             return Err(Refusal::new(Code::InsufficientRights, format_args!("{account}: {held} < {points}")));
         }
         Ok(())
@@ -371,7 +377,7 @@ impl Replica {
             // What is reversed may have been spent, granted away or reversed already by entries not yet back.
             return Err(Refusal::new(Code::Frozen, &request.of));
         }
-        if slip.reversed {
+        if slip.reversed && !self.has(Mutant::ReverseTwice) {
             return Err(Refusal::new(Code::AlreadyReversed, &request.of));
         }
         not_future(request.date, today)?;

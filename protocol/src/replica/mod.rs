@@ -17,6 +17,7 @@ use crate::doc::Doc;
 use crate::error::{Code, Refusal};
 use crate::frame::Frame;
 use crate::id::{Actor, DocId, Kind, NodeId};
+use crate::mutant::Mutant;
 use crate::org::OrgCode;
 use crate::policy::Policy;
 use crate::record::Record;
@@ -182,6 +183,8 @@ pub struct Replica {
     counters: Counters,
     policy: Policy,
     spread: Spread,
+    #[cfg(feature = "mutants")]
+    mutant: Option<Mutant>,
 }
 
 impl Replica {
@@ -213,6 +216,8 @@ impl Replica {
             counters: Counters::default(),
             policy: Policy::default(),
             spread: Spread::default(),
+            #[cfg(feature = "mutants")]
+            mutant: None,
         };
         for anchor in &replica.member.anchors {
             VerifyingKey::from_bytes(anchor).map_err(|_| Refusal::new(Code::BadConfig, "trust anchor"))?;
@@ -333,7 +338,7 @@ impl Replica {
             return Some(append);
         }
         let (after, _) = self.held.front()?;
-        if *after > self.durable {
+        if *after > self.durable && !self.has(Mutant::HoldNothingBack) {
             return None;
         }
         self.held.pop_front().map(|(_, effect)| effect)
@@ -413,6 +418,11 @@ impl Replica {
         }
     }
 
+    /// Whether the directory says that a node's word counts no further.
+    fn is_revoked(&self, node: NodeId) -> bool {
+        self.views.directory.revocation(node).is_some() && !self.has(Mutant::IgnoreRevocation)
+    }
+
     /// Documents that both this node and one of `org` may hold.
     fn shared_with<'a>(&'a self, org: &'a OrgCode) -> impl Iterator<Item = (&'a DocId, &'a Doc)> {
         access::carried(&self.docs, org)
@@ -440,7 +450,28 @@ impl Replica {
         self.emit(Effect::Alarm(Alarm::Quarantined { author, refusal: refusal.clone() }));
     }
 
+    /// Plants a bug.
+    #[cfg(feature = "mutants")]
+    pub fn plant(&mut self, mutant: Mutant) {
+        self.mutant = Some(mutant);
+    }
+
+    /// Whether a bug is planted.
+    #[cfg(feature = "mutants")]
+    fn has(&self, mutant: Mutant) -> bool {
+        self.mutant == Some(mutant)
+    }
+
+    /// Whether a bug is planted: never in this build.
+    #[cfg(not(feature = "mutants"))]
+    const fn has(&self, _: Mutant) -> bool {
+        false
+    }
+
     fn tick(&mut self, now: Millis) -> Hlc {
+        if self.has(Mutant::TrustBareClock) {
+            self.clock = Hlc::at(now);
+        }
         self.clock = self.clock.tick(now);
         self.clock
     }

@@ -14,6 +14,7 @@ use super::{Effect, PeerId, Replica};
 use crate::access;
 use crate::frame::{Frame, Row};
 use crate::id::{Actor, DocId};
+use crate::mutant::Mutant;
 use crate::org::{Level, OrgCode};
 use crate::policy::{Policy, Propagation};
 use crate::segment::{Header, Segment};
@@ -119,9 +120,10 @@ impl Replica {
         let Header { doc, actor, last, .. } = &segment.header;
         let later = self.later(now, self.announce_after());
         self.arrived(doc, *actor, *last);
+        let push_to_all = self.has(Mutant::PushToAll);
         let mut serves = Vec::new();
         for (peer, session) in &mut self.sessions {
-            if Some(*peer) == from || !session.takes(doc) {
+            if Some(*peer) == from || !(session.takes(doc) || push_to_all) {
                 continue;
             }
             let known = session.known.entry(doc.clone()).or_default().entry(*actor).or_insert(0);

@@ -15,6 +15,7 @@ use crate::doc::{doc_mark, first_eight, tip_mark};
 use crate::error::{Code, Refusal};
 use crate::frame::{ANNOUNCES, DocVector, Frame, Hello, LOWEST, Marks, VERSION};
 use crate::id::{Actor, DocId, Kind, NodeId};
+use crate::mutant::Mutant;
 use crate::org::OrgCode;
 use crate::segment::Header;
 use crate::time::Millis;
@@ -139,7 +140,7 @@ impl Replica {
             link: self.new_link(&org),
         };
         self.sessions.insert(peer, session);
-        if self.views.directory.revocation(node).is_some() {
+        if self.is_revoked(node) {
             self.emit(Effect::Close(peer, Refusal::new(Code::Revoked, node)));
             return;
         }
@@ -152,7 +153,9 @@ impl Replica {
 
     /// A connection is gone, and with it all that was known of it.
     pub fn disconnected(&mut self, peer: PeerId) {
-        self.sessions.remove(&peer);
+        if !self.has(Mutant::KeepSessions) {
+            self.sessions.remove(&peer);
+        }
     }
 
     /// Takes any frame but a segment, which the driver verifies first.
@@ -162,7 +165,7 @@ impl Replica {
     pub fn frame(&mut self, now: Millis, peer: PeerId, frame: Frame) -> Result<(), Refusal> {
         self.heard(now, peer);
         if let Some(session) = self.sessions.get(&peer)
-            && self.views.directory.revocation(session.node).is_some()
+            && self.is_revoked(session.node)
         {
             return Err(Refusal::new(Code::Revoked, session.node));
         }
@@ -216,7 +219,7 @@ impl Replica {
             skew_ms: session.skew_ms,
             behind,
             ahead,
-            caught_up: session.has_compared() && behind == 0,
+            caught_up: session.has_compared() && behind == 0 || self.has(Mutant::CaughtUpTooSoon) && session.greeted,
             promised: session.promised,
         }
     }
@@ -260,6 +263,7 @@ impl Replica {
             let detail = format!("{}-{} / {LOWEST}-{VERSION}", hello.min_version, hello.max_version);
             return Err(Refusal::new(Code::BadVersion, detail));
         }
+        let refuse_skewed = self.has(Mutant::RefuseSkewedPeers);
         let Some(session) = self.sessions.get_mut(&peer) else { return Ok(()) };
         if (session.node, &session.org) != (hello.node, &hello.org) {
             return Err(Refusal::new(Code::BadFrame, "hello does not match the certificate"));
@@ -268,6 +272,9 @@ impl Replica {
         session.link.announces = hello.max_version >= ANNOUNCES;
         let signed = |millis: Millis| i64::try_from(millis.0).unwrap_or(i64::MAX);
         session.skew_ms = signed(hello.clock.millis()) - signed(now);
+        if refuse_skewed && session.skew_ms.abs() > 60_000 {
+            return Err(Refusal::new(Code::BadFrame, "clock"));
+        }
         let org = session.org.clone();
         match hello.marks {
             Marks::Docs(theirs) => self.compare_docs(peer, &theirs, |_| true),
@@ -339,6 +346,7 @@ impl Replica {
         self.settle(peer, |id| {
             mine.get(&doc_mark(id)).is_some_and(|(_, digest)| theirs.get(&doc_mark(id)) == Some(digest))
         });
+        let drop_differing = self.has(Mutant::DropOnReconnect);
         let Some(session) = self.sessions.get_mut(&peer) else { return };
         for (mark, digest) in &theirs {
             if mine.get(mark).is_some_and(|(_, mine)| mine == digest) {
@@ -361,6 +369,10 @@ impl Replica {
         }
         alone.sort_by_key(sync_order);
         differing.sort_by_key(sync_order);
+        if drop_differing {
+            session.awaited.clear();
+            differing.clear();
+        }
         self.send_vectors(peer, &differing);
         self.send_vectors(peer, &alone);
         for id in alone {
@@ -524,7 +536,7 @@ impl Replica {
         let revoked: Vec<_> = self
             .sessions
             .iter()
-            .filter(|(_, session)| self.views.directory.revocation(session.node).is_some())
+            .filter(|(_, session)| self.is_revoked(session.node))
             .map(|(peer, session)| (*peer, session.node))
             .collect();
         for (peer, node) in revoked {
@@ -541,6 +553,7 @@ impl Replica {
             Some(&session.org) == township.as_ref()
                 && session.has_compared()
                 && own.map(|((doc, actor), last)| last.saturating_sub(have(doc, *actor))).all(|behind| behind == 0)
+                || self.has(Mutant::ThawTooSoon) && session.greeted
         };
         if self.frozen && !self.cloned && self.sessions.values().any(caught_up) {
             self.frozen = false;

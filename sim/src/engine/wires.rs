@@ -72,7 +72,7 @@ impl Engine {
         }
         c.up[side] = true;
         let (node, peer, other) = (c.nodes[side], c.peers[side], c.nodes[1 - side]);
-        self.oracle.greets(node, other, c.peers[1 - side], &self.nodes[node]);
+        self.oracle.connects(node, peer, other, c.peers[1 - side], &self.nodes[node]);
         let (id, org) = (self.nodes[other].id(), self.nodes[other].org.clone());
         let now = self.millis();
         if let Some(replica) = self.nodes[node].replica.as_mut() {
@@ -192,8 +192,8 @@ impl Engine {
             return;
         }
         c.noticed[side] = true;
-        self.oracle.gone(c.peers[side]);
         let (node, peer, was_up) = (c.nodes[side], c.peers[side], c.up[side]);
+        self.oracle.gone(node, peer);
         if was_up && let Some(replica) = self.nodes[node].replica.as_mut() {
             replica.disconnected(peer);
         }

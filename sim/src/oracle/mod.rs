@@ -13,7 +13,7 @@
 //! | 5 nobody reads outside their scope | `reads` | no segment or vector is sent to, or kept by, one that may not read the document |
 //! | 6 convergence | `order`, `agree` | each author's changes arrive in order and never go back; at the end equal heads, values and digests at all readers, nothing awaited, silence, the same again from disk |
 //! | 7 no node poisons others | `lives` | no number is used twice with another content; a restored node spends nothing before its own lost entries are back; no alarm and no refusal among honest nodes |
-//! | 8 bounded | `bounds` | sessions, held effects, staged records, quarantine, frames on the way to one peer |
+//! | 8 bounded | `bounds` | sessions beyond the connections that there are, held effects, staged records, quarantine, frames on the way to one peer |
 //! | 9 every figure names its horizon | `horizon` | "caught up" is said only by a node that has all that the peer had when it greeted; "last heard" is not later than the last frame |
 //!
 //! A node that the plan makes hostile ([`Oracle::hostile`]) is judged by nobody; the others still are.
@@ -43,6 +43,7 @@ mod shadow;
 pub use bounds::{FRAMES_ON_THE_WAY, HELD_EFFECTS, QUARANTINED, STAGED_RECORDS};
 pub use shadow::key_of;
 
+use bounds::Bounds;
 use horizon::Horizon;
 use lives::Lives;
 use order::Order;
@@ -116,6 +117,7 @@ pub struct Oracle {
     scope: Scope,
     order: Order,
     lives: Lives,
+    bounds: Bounds,
     horizon: Horizon,
 }
 
@@ -232,8 +234,10 @@ impl Oracle {
         self.scope.check_sent(&mut self.broken, &self.people, to, frame);
     }
 
-    /// A node composes its greeting to another, at which the connection is called `peer`.
-    pub fn greets(&mut self, n: usize, to: usize, peer: PeerId, node: &SimNode) {
+    /// A connection comes up at a node, which calls it `own`, and composes its greeting to the node `to`, which
+    /// calls it `peer`.
+    pub fn connects(&mut self, n: usize, own: PeerId, to: usize, peer: PeerId, node: &SimNode) {
+        self.bounds.connected(n, own);
         if let Some(replica) = node.replica.as_ref().filter(|_| !self.people.is_hostile(n)) {
             self.horizon.greeted(peer, n, &self.people.orgs[to], replica);
         }
@@ -247,16 +251,17 @@ impl Oracle {
         }
     }
 
-    /// A connection is gone at an end that called it so.
-    pub fn gone(&mut self, peer: PeerId) {
-        self.horizon.gone(peer);
+    /// A node that called a connection `own` is told that it is gone.
+    pub fn gone(&mut self, n: usize, own: PeerId) {
+        self.bounds.gone(n, own);
+        self.horizon.gone(own);
     }
 
     /// After every event at a node: its queues are within their limits.
     pub fn watch(&mut self, at: Micros, n: usize, node: &SimNode) {
         self.broken.at = at;
         if !self.people.is_hostile(n) {
-            bounds::check(&mut self.broken, n, node);
+            self.bounds.check(&mut self.broken, n, node);
         }
     }
 
@@ -273,6 +278,7 @@ impl Oracle {
         if self.people.is_hostile(n) {
             return;
         }
+        self.bounds.restarted(n);
         self.order.restarted(n, replica);
         for op in durable::check_started(&mut self.broken, n, &mut self.shadow, replica) {
             self.rights.forget(&self.people, &op);
@@ -289,6 +295,7 @@ impl Oracle {
         others: impl Iterator<Item = (usize, &'a SimNode)> + Clone,
     ) {
         let Some(replica) = &node.replica else { return };
+        self.bounds.restarted(n);
         self.order.restarted(n, replica);
         self.lives.restored(n, self.people.ids[n], others.clone());
         for op in self.shadow.disk_died(n, replica, others) {

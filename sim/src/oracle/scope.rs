@@ -112,7 +112,9 @@ impl Scope {
                 }
             }
             Frame::Vectors(vectors) => vectors.iter().for_each(|vector| check(&vector.doc)),
-            Frame::Have(rows) => rows.iter().for_each(|(doc, _, _)| check(doc)),
+            Frame::Have(rows) | Frame::Announce(rows) | Frame::Want(_, rows) => {
+                rows.iter().for_each(|(doc, _, _)| check(doc))
+            }
             _ => {}
         }
     }
