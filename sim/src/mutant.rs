@@ -13,8 +13,7 @@ use xiangyue_protocol::mutant::{Mutant as Inner, PLANTABLE};
 use crate::oracle::Violation;
 use crate::plan::Plan;
 use crate::report::Report;
-use crate::scenario;
-use crate::scheduler::SECOND;
+use crate::scenario::{self, Scenario, Set};
 
 macro_rules! mutants {
     ($($(#[$doc:meta])* $name:ident $text:literal [$($promise:literal)+] $inner:expr;)*) => {
@@ -109,13 +108,10 @@ pub struct Found {
 /// The plan that bugs are hunted with: villages that meet at a township and a merchant, power cuts, breaks, a
 /// partition, and a village whose disk dies.
 pub fn ground(seed: u64) -> Plan {
-    let params = scenario::ThreeVillages {
-        restore_permille: 1000,
-        crashes: 4,
-        load: 60 * SECOND,
-        ..scenario::ThreeVillages::default()
-    };
-    scenario::three_villages(seed, &params)
+    let sets = ["fault.restore.chance=100%", "fault.crash.times=0..4", "phases.load=60s"];
+    let sets: Vec<Set> = sets.iter().filter_map(|set| set.parse().ok()).collect();
+    let plan = Scenario::of_library("three-villages", &sets).and_then(|scenario| scenario.plan(seed));
+    plan.unwrap_or_else(|problem| unreachable!("the library's own file: {problem}"))
 }
 
 /// Tries seeds from 1 to `seeds` until an oracle of a promise that the bug breaks has seen it.

@@ -9,7 +9,7 @@ use crate::scheduler::{Micros, SECOND};
 use crate::stats::{Sometimes, Stats, percentile};
 
 /// The outcome of one run, or of several added up.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Report {
     /// The seed; of several runs, the first.
     pub seed: u64,

@@ -15,11 +15,13 @@ fn summary(seed: &str) -> serde_json::Value {
 }
 
 #[test]
-fn two_processes_with_one_seed_agree_in_all_but_wall_time() {
+fn two_processes_with_one_seed_agree_in_all_but_wall_time_and_memory() {
     for seed in ["1", "7", "42"] {
         let (mut one, mut two) = (summary(seed), summary(seed));
-        one["wall_seconds"].take();
-        two["wall_seconds"].take();
+        for of_this_machine in ["wall_seconds", "max_rss_bytes"] {
+            one[of_this_machine].take();
+            two[of_this_machine].take();
+        }
         assert_eq!(one, two);
     }
     assert_ne!(summary("1")["trace_hash"], summary("2")["trace_hash"]);
@@ -43,6 +45,7 @@ fn a_summary_has_what_scripts_read() {
         "sends_per_change",
         "convergence_ms",
         "bytes_per_change",
+        "max_rss_bytes",
     ] {
         assert!(!summary[field].is_null(), "{field} is missing in {summary:#}");
     }
@@ -53,4 +56,17 @@ fn a_summary_has_what_scripts_read() {
 fn bad_input_exits_with_two() {
     assert_eq!(simulate(&["run", "no-such-scenario"]).status.code(), Some(2));
     assert_eq!(simulate(&["run", "three-villages", "--seeds", "0"]).status.code(), Some(2));
+    let misspelt = simulate(&["run", "three-villages", "--set", "topology.vilages=3"]);
+    assert_eq!(misspelt.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&misspelt.stderr).into_owned();
+    assert!(said.contains("nearest: `villages`"), "{said}");
+}
+
+#[test]
+fn a_missed_expectation_exits_with_one_and_is_named() {
+    let args = ["run", "three-villages", "--seed", "3", "--set", "expect.nodes=<= 4"];
+    let missed = simulate(&args);
+    assert_eq!(missed.status.code(), Some(1), "{}", String::from_utf8_lossy(&missed.stderr));
+    let said = String::from_utf8_lossy(&missed.stdout).into_owned();
+    assert!(said.contains("seed 3: expected nodes <= 4, found 5"), "{said}");
 }

@@ -11,7 +11,7 @@ use xiangyue_protocol::{Command, Date, GrantRequest, Outcome, Refusal, ReverseRe
 use xiangyue_sim::node::{Output, SimNode, key_of};
 use xiangyue_sim::plan::{EPOCH, Plan};
 use xiangyue_sim::rng::Rng;
-use xiangyue_sim::scenario::{ThreeVillages, three_villages};
+use xiangyue_sim::scenario::Scenario;
 use xiangyue_sim::workload::first_wishes;
 
 pub(crate) struct Pairs {
@@ -110,7 +110,9 @@ impl Pairs {
 
     /// Nodes that trust the township's key and hold nothing.
     pub(crate) fn unenrolled(villages: usize) -> Pairs {
-        let plan = three_villages(1, &ThreeVillages { villages, accounts: 2, ..ThreeVillages::default() });
+        let sets = [format!("topology.villages={villages}"), "workload.accounts=2".to_owned()];
+        let sets = sets.map(|set| set.parse().unwrap());
+        let plan = Scenario::of_library("three-villages", &sets).unwrap().plan(1).unwrap();
         let anchor = key_of(plan.seed, &plan.nodes[0].name).verifying_key().to_bytes();
         let nodes = plan.nodes.iter().map(|spec| SimNode::new(plan.seed, spec, anchor, None).unwrap()).collect();
         Pairs {

@@ -1,0 +1,71 @@
+//! What a person types: one file a command. Here are files, threads and wall clocks, which the library does without.
+//!
+//! A command returns an [`Exit`] or a [`Failure`] for a person; nothing below `main` ends the process.
+
+use std::fmt;
+use std::process::ExitCode;
+
+use clap::Parser;
+use xiangyue_protocol::Refusal;
+use xiangyue_sim::scenario::Problem;
+
+mod args;
+mod run;
+mod scenarios;
+mod source;
+mod watch;
+
+/// How a command ends when its input was good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Exit {
+    /// Every promise and expectation held.
+    Green,
+    /// One was broken or missed.
+    Red,
+    /// A person said stop; what there was is written.
+    Interrupted,
+}
+
+/// Bad input, or a file that cannot be read or written: exit 2.
+#[derive(Debug)]
+struct Failure(String);
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Failure {
+        Failure(problem.to_string())
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Failure {
+        Failure(refusal.to_string())
+    }
+}
+
+/// A file or folder that could not be read or written.
+fn file_failure(path: &std::path::Path, error: &std::io::Error) -> Failure {
+    Failure(format!("{}: {error}", path.display()))
+}
+
+/// Parses the command line and does what it says.
+pub(super) fn main() -> ExitCode {
+    let outcome = match args::Cli::parse().command {
+        args::Command::Run(args) => run::run(&args),
+        args::Command::Scenarios { command } => scenarios::scenarios(command.as_ref()),
+    };
+    match outcome {
+        Ok(Exit::Green) => ExitCode::SUCCESS,
+        Ok(Exit::Red) => ExitCode::from(1),
+        Ok(Exit::Interrupted) => ExitCode::from(130),
+        Err(failure) => {
+            eprintln!("{failure}");
+            ExitCode::from(2)
+        }
+    }
+}

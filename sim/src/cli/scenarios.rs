@@ -1,0 +1,55 @@
+//! `scenarios`: the library, one of its files, or a check of somebody's own.
+
+use xiangyue_sim::scenario::{LIBRARY, Scenario, in_library};
+
+use super::{Exit, Failure, args, source};
+
+pub(super) fn scenarios(command: Option<&args::Scenarios>) -> Result<Exit, Failure> {
+    match command {
+        None => list(),
+        Some(args::Scenarios::Show { name }) => show(name),
+        Some(args::Scenarios::Check(source)) => check(source),
+    }
+}
+
+fn list() -> Result<Exit, Failure> {
+    let width = LIBRARY.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    for (name, _) in LIBRARY {
+        let scenario = Scenario::of_library(name, &[])?;
+        let meta = &scenario.file().meta;
+        println!("{name:width$}  {} · {}", meta.zh, meta.en);
+        println!("{:width$}  {}", "", meta.about);
+    }
+    Ok(Exit::Green)
+}
+
+fn show(name: &str) -> Result<Exit, Failure> {
+    let Some(text) = in_library(name) else {
+        Scenario::of_library(name, &[])?;
+        return Ok(Exit::Green);
+    };
+    print!("{text}");
+    Ok(Exit::Green)
+}
+
+/// Makes the plan of the first seed and of each point of the sweep.
+fn check(source: &args::Source) -> Result<Exit, Failure> {
+    let scenario = source::load(source)?;
+    let points = scenario.points();
+    for point in &points {
+        scenario.with(point)?;
+    }
+    let plan = scenario.plan(scenario.file().seeds.first)?;
+    println!(
+        "{}: {} nodes, {} links, {} accounts, {} faults under seed {}; {} points of {} seeds",
+        scenario.name(),
+        plan.nodes.len(),
+        plan.links.len(),
+        plan.accounts.len(),
+        plan.faults.len(),
+        plan.seed,
+        points.len(),
+        scenario.file().seeds.count
+    );
+    Ok(Exit::Green)
+}

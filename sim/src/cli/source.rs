@@ -1,0 +1,32 @@
+//! Finds a scenario: a file, or one of the library by name.
+
+use std::path::Path;
+
+use xiangyue_sim::scenario::{Document, LIBRARY, Scenario, in_library, nearest};
+
+use super::{Failure, args, file_failure};
+
+/// Reads the scenario that the command line names.
+pub(super) fn load(source: &args::Source) -> Result<Scenario, Failure> {
+    let (name, path) = (source.scenario.as_str(), Path::new(&source.scenario));
+    if !path.exists() {
+        if in_library(name).is_some() {
+            return Ok(Scenario::of_library(name, &source.sets)?);
+        }
+        let near = nearest(name, LIBRARY.iter().map(|(name, _)| *name)).unwrap_or_default();
+        let what = "there is no such file, and no scenario of the library is called so";
+        return Err(Failure(format!("{name}: {what}; nearest: {near} (all: xiangyue-sim scenarios)")));
+    }
+    let text = read(path).map_err(|error| file_failure(path, &error))?;
+    // A table lies beside the file that names it.
+    let beside = |name: &str| {
+        let table = path.parent().unwrap_or(Path::new(".")).join(name);
+        read(&table).map_err(|error| format!("{}: {error}", table.display()))
+    };
+    Ok(Scenario::read(Document { name: name.to_owned(), text }, &source.sets, &beside)?)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the command line reads files; the library is handed their text")]
+fn read(path: &Path) -> std::io::Result<String> {
+    std::fs::read_to_string(path)
+}
