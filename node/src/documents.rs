@@ -1,8 +1,9 @@
 //! Automerge documents, built from their segments when a person wants to see or take one.
 
 use automerge::{Automerge, Change};
+use xiangyue_protocol::record::Record;
 use xiangyue_protocol::segment::{Header, Sealed};
-use xiangyue_protocol::{Code, DocId, Refusal};
+use xiangyue_protocol::{Code, DocId, NodeId, Refusal};
 
 use crate::engine::Handle;
 
@@ -36,6 +37,18 @@ pub fn segments(engine: &Handle, id: &DocId) -> Result<Vec<StoredSegment>, Refus
         Ok(())
     })?;
     Ok(rows)
+}
+
+/// Hands out the records of a document with their authors, without building the document.
+///
+/// # Errors
+/// Of the disk; [`Code::BadSegment`] when a stored segment does not open.
+pub fn each_record(engine: &Handle, id: &DocId, each: &mut dyn FnMut(NodeId, &Record)) -> Result<(), Refusal> {
+    read(engine, id, &mut |bytes| {
+        let segment = Sealed::parse(bytes.into())?.from_journal().open()?;
+        segment.records.iter().flatten().for_each(|record| each(segment.header.actor.node, record));
+        Ok(())
+    })
 }
 
 /// The document itself.

@@ -11,7 +11,7 @@ use xiangyue_protocol::schema::{AccountId, ItemCode, Points, RequestId, RuleCode
 use xiangyue_protocol::time::parse_date;
 use xiangyue_protocol::{Date, DocId, Month, NodeId, OrgCode};
 
-use crate::api::types::{ExportFormat, FileKind};
+use crate::api::types::{ExportFormat, Exportable, FileKind};
 use crate::i18n::Lang;
 
 /// Village points ledgers that work offline and agree once connected
@@ -131,7 +131,7 @@ pub(crate) enum Verb {
     Doc(Doc),
     /// Write a document or a table to a file
     #[command(
-        after_help = "Example:\n  xiangyue export balances --format xlsx --out balances.xlsx\n  xiangyue export 110112119201/ledger/2026-11 --format automerge --out xielou.automerge"
+        after_help = "Example:\n  xiangyue export entries --format xlsx --out entries.xlsx\n  xiangyue export 110112119201/ledger/2026-11 --format automerge --out xielou.automerge"
     )]
     Export(Export),
     /// Withdraw a node's right to write and to connect (township only)
@@ -419,7 +419,7 @@ pub(crate) struct DocPart {
 /// `export`.
 #[derive(Debug, Args)]
 pub(crate) struct Export {
-    /// A document id, or accounts, entries, redemptions, balances
+    /// A document id, or accounts, entries, redemptions, rules, roster, balances
     #[arg(value_parser = parse_what)]
     pub(crate) what: String,
     /// Format of the file
@@ -511,10 +511,7 @@ fn parse_span(text: &str) -> Result<u64, xiangyue_protocol::Refusal> {
 
 /// A document id or the name of a table.
 fn parse_what(text: &str) -> Result<String, xiangyue_protocol::Refusal> {
-    if !["accounts", "entries", "redemptions", "balances"].contains(&text) {
-        text.parse::<DocId>()?;
-    }
-    Ok(text.to_owned())
+    text.parse::<Exportable>().map(|_| text.to_owned())
 }
 
 #[cfg(test)]

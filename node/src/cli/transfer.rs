@@ -126,7 +126,8 @@ struct Exported {
 
 pub(super) fn export(session: &Session, args: args::Export) -> Outcome {
     let format = ExportFormat::from(args.format);
-    let query = [("what", args.what), ("format", format.as_str().to_owned())];
+    let lang = session.output.lang.as_str().to_owned();
+    let query = [("what", args.what), ("format", format.as_str().to_owned()), ("lang", lang)];
     let client = session.client()?;
     if args.out.as_os_str() == "-" {
         if session.output.json {

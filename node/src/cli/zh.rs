@@ -92,7 +92,10 @@ const TEXTS: [(&str, &str); 76] = [
     ("doc history:limit", "最多显示多少行"),
     ("doc history:offset", "跳过多少行"),
     ("export", "把文档或表格导出为文件"),
-    ("export:what", "文档编号，或 accounts、entries、redemptions、balances"),
+    (
+        "export:what",
+        "文档编号，或 accounts（账户）、entries（积分）、redemptions（兑换）、rules（规则）、roster（名册）、balances（余额）",
+    ),
     ("export:format", "文件格式"),
     ("export:out", "目标文件，已存在则覆盖；- 表示标准输出"),
     ("revoke", "收回某节点写入和联网的权利（仅限镇）"),

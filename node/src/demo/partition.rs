@@ -78,12 +78,11 @@ fn fact(id: &str, zh: &str, en: &str, expected: impl ToString, computed: impl To
 fn account_with(node: &Node, least: Points) -> Result<AccountId, Refusal> {
     let query = [("what", "balances".to_owned()), ("format", "json".to_owned())];
     let rows: Vec<serde_json::Map<String, serde_json::Value>> = get(node, "/export", &query)?;
-    let field = |row: &serde_json::Map<String, serde_json::Value>, name: &str| {
-        row.get(name).and_then(|value| value.as_str()).unwrap_or_default().to_owned()
-    };
     for row in &rows {
-        if field(row, "available").parse().is_ok_and(|points: i64| points >= least.0) {
-            let account: AccountId = field(row, "account").parse()?;
+        let available = row.get("available").and_then(serde_json::Value::as_i64);
+        if available.is_some_and(|points| points >= least.0) {
+            let account = row.get("account").and_then(serde_json::Value::as_str).unwrap_or_default();
+            let account: AccountId = account.parse()?;
             if balance(node, &account)?.cohort == Some(xiangyue_protocol::schema::Cohort::Villager) {
                 return Ok(account);
             }

@@ -1,38 +1,50 @@
 //! Taking data along: a document for any Automerge client, or tables for a spreadsheet.
+//!
+//! Tables that can be imported have all columns of the import and come out as it reads them. What summaries do not
+//! keep, such as the clerk and the remark of an entry, is read from the documents.
+
+use std::collections::BTreeMap;
 
 use axum::body::Body;
 use axum::extract::{Query, State};
 use axum::http::header;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
+use xiangyue_protocol::doc::Doc;
+use xiangyue_protocol::id::Kind;
 use xiangyue_protocol::replica::Replica;
-use xiangyue_protocol::summary::{Slip, Sort, Summary};
-use xiangyue_protocol::{Code, DocId, Refusal};
+use xiangyue_protocol::schema::{Entry, RequestId};
+use xiangyue_protocol::summary::{Fact, Slip, Sort as SlipSort, Summary};
+use xiangyue_protocol::{Code, Command, DocId, Level, NodeId, Refusal};
 
 use super::docs::{blocking, records};
 use super::{Asked, Refused, Services};
-use crate::api::types::{ExportFormat, ExportQuery};
+use crate::api::types::{ExportFormat, ExportQuery, Exportable, FileKind};
 use crate::documents;
-use crate::tables::{self, Cell};
+use crate::engine::Handle;
+use crate::i18n::Lang;
+use crate::tables::{self, Cell, Sort};
 
 /// A table: its header row and its rows.
 struct Table {
     headers: Vec<&'static str>,
-    rows: Vec<Vec<String>>,
+    rows: Vec<Vec<Cell>>,
 }
 
 pub(super) async fn export(
     State(services): State<Services>,
     Asked(Query(query)): Asked<Query<ExportQuery>>,
 ) -> Result<Response, Refused> {
-    let bytes = match query.what.parse::<DocId>() {
-        Ok(id) => document(&services, id, query.format).await?,
-        Err(_) => {
-            let what = query.what.clone();
-            let table = services.engine.ask(move |replica| table(replica, &what)).await??;
-            blocking(move || encode(&table, query.format)).await?
+    let format = query.format;
+    let bytes = match query.what.parse()? {
+        Exportable::Document(id) => document(&services, id, format).await?,
+        what => {
+            // A program that reads JSON relies on the names of the fields, whatever language people speak.
+            let lang = if format == ExportFormat::Json { Lang::En } else { query.lang };
+            let table = table(&services.engine, &what, lang).await?;
+            blocking(move || encode(&table, format)).await?
         }
     };
-    let kind = match query.format {
+    let kind = match format {
         ExportFormat::Csv => "text/csv; charset=utf-8",
         ExportFormat::Xlsx => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
         ExportFormat::Json => "application/json",
@@ -40,8 +52,6 @@ pub(super) async fn export(
     };
     Ok(([(header::CONTENT_TYPE, kind)], Body::from(bytes)).into_response())
 }
-
-use axum::response::IntoResponse;
 
 async fn document(services: &Services, id: DocId, format: ExportFormat) -> Result<Vec<u8>, Refusal> {
     let asked = id.clone();
@@ -61,98 +71,134 @@ async fn document(services: &Services, id: DocId, format: ExportFormat) -> Resul
     .await
 }
 
-/// All cells as text: codes must keep their digits.
-fn cells(rows: &[Vec<String>]) -> impl Iterator<Item = Vec<Cell>> {
-    rows.iter().map(|row| row.iter().map(Cell::text).collect())
-}
-
 fn encode(table: &Table, format: ExportFormat) -> Result<Vec<u8>, Refusal> {
     match format {
-        ExportFormat::Csv => Ok(tables::csv_bytes(&table.headers, cells(&table.rows))),
-        ExportFormat::Xlsx => tables::xlsx_bytes("xiangyue", &table.headers, cells(&table.rows)),
+        ExportFormat::Csv => Ok(tables::csv_bytes(&table.headers, &table.rows)),
+        ExportFormat::Xlsx => tables::xlsx_bytes("xiangyue", &table.headers, &table.rows),
         ExportFormat::Json => {
-            let object = |row: &Vec<String>| {
-                table.headers.iter().map(|h| (*h).to_owned()).zip(row.iter().map(|v| v.clone().into())).collect()
+            let object = |row: &Vec<Cell>| {
+                table.headers.iter().map(|header| (*header).to_owned()).zip(row.iter().map(json)).collect()
             };
-            let rows: Vec<serde_json::Map<_, serde_json::Value>> = table.rows.iter().map(object).collect();
+            let rows: Vec<serde_json::Map<_, _>> = table.rows.iter().map(object).collect();
             serde_json::to_vec_pretty(&rows).map_err(|error| Refusal::new(Code::Corrupt, error))
         }
         ExportFormat::Automerge => Err(Refusal::new(Code::BadValue, "automerge needs a document id")),
     }
 }
 
-fn table(replica: &Replica, what: &str) -> Result<Table, Refusal> {
-    match what {
-        "accounts" => Ok(accounts(replica)),
-        "entries" => Ok(entries(replica)),
-        "redemptions" => Ok(redemptions(replica)),
-        "balances" => Ok(balances(replica)),
-        _ => Err(Refusal::new(
-            Code::BadValue,
-            format_args!("{what}: accounts, entries, redemptions, balances or a document id"),
-        )),
+fn json(cell: &Cell) -> serde_json::Value {
+    match cell {
+        Cell::Text(text) => text.as_str().into(),
+        Cell::Number(number) => (*number).into(),
+        Cell::Date(date) => date.to_string().into(),
+        Cell::Empty => "".into(),
     }
 }
 
-/// In the columns of the import, so that an export can be imported again.
-fn accounts(replica: &Replica) -> Table {
-    let rows = replica.views().accounts.values().map(|(village, account)| {
-        vec![
-            account.account.to_string(),
-            account.holder.as_str().to_owned(),
-            account.cohort.as_str().to_owned(),
-            village.to_string(),
-            account.opened.to_string(),
-        ]
-    });
-    Table { headers: vec!["account", "holder_kind", "segment", "village", "opened"], rows: rows.collect() }
+async fn table(engine: &Handle, what: &Exportable, lang: Lang) -> Result<Table, Refusal> {
+    let (sort, commands) = match what {
+        Exportable::Rows(kind @ (FileKind::Entries | FileKind::Redemptions)) => {
+            let kind = *kind;
+            let slips = engine.ask(move |replica| slips(replica, kind)).await?;
+            let engine = engine.clone();
+            (Sort::from(kind), blocking(move || entries(&engine, slips)).await?)
+        }
+        Exportable::Rows(kind) => {
+            let kind = *kind;
+            (Sort::from(kind), engine.ask(move |replica| facts(replica, kind)).await?)
+        }
+        Exportable::Balances | Exportable::Document(_) => {
+            return engine.ask(move |replica| balances(replica, lang)).await;
+        }
+    };
+    let headers = lang.pick(sort.headers_zh(), sort.headers_en());
+    Ok(Table { headers, rows: commands.iter().filter_map(tables::cells).collect() })
 }
 
-/// All slips of one sort that have not been reversed, by document and number.
-fn slips(replica: &Replica, sort: Sort) -> impl Iterator<Item = (&str, &Slip)> {
-    let points = replica.docs().values().filter_map(|doc| match &doc.summary {
-        Summary::Points(points) => Some(points),
-        Summary::Register(_) => None,
-    });
-    let slips = points.flat_map(|points| &points.slips);
-    slips.filter(move |(_, slip)| slip.sort == sort && !slip.reversed).map(|(request, slip)| (request.as_str(), slip))
+/// Registers and rules as the commands that would bring them.
+fn facts(replica: &Replica, kind: FileKind) -> Vec<Command> {
+    let views = replica.views();
+    match kind {
+        FileKind::Accounts => {
+            let accounts = views.accounts.values().cloned();
+            accounts.map(|(village, account)| Command::Account { village, account }).collect()
+        }
+        FileKind::Rules => {
+            let rules = views.rules.rules().cloned().map(Command::Rule);
+            rules.chain(views.rules.items().cloned().map(Command::Item)).collect()
+        }
+        _ => {
+            let rosters = replica.docs().iter().filter(|(id, _)| id.kind == Kind::Roster);
+            let facts = rosters.filter_map(|(_, doc)| match &doc.summary {
+                Summary::Register(facts) => Some(facts.values().filter_map(|versions| versions.first())),
+                Summary::Points(_) => None,
+            });
+            let terms = facts.flatten().filter_map(|(_, fact)| match fact {
+                Fact::Term(row) => Some(Command::Roster(row.clone())),
+                _ => None,
+            });
+            terms.collect()
+        }
+    }
 }
 
-fn entries(replica: &Replica) -> Table {
-    let rows = slips(replica, Sort::Award).map(|(request, slip)| {
-        vec![
-            request.to_owned(),
-            slip.date.to_string(),
-            slip.account.to_string(),
-            slip.what.to_string(),
-            slip.points.to_string(),
-        ]
-    });
-    Table { headers: vec!["request_id", "date", "account", "rule", "points"], rows: rows.collect() }
+/// What tells one entry from every other of its document.
+type Mark = (RequestId, NodeId, u64);
+
+/// The entries of one sort that have not been reversed, by document and number. A village sees other villages'
+/// redemptions in the merchants' counters: they are not its own to take along.
+fn slips(replica: &Replica, kind: FileKind) -> Vec<(DocId, Vec<Mark>)> {
+    let sort = if kind == FileKind::Entries { SlipSort::Award } else { SlipSort::Redemption };
+    let accounts = &replica.views().accounts;
+    let is_village = replica.org().level() == Level::Village;
+    let wanted =
+        |slip: &&Slip| slip.sort == sort && !slip.reversed && (!is_village || accounts.contains_key(&slip.account));
+    let of_doc = |(id, doc): (&DocId, &Doc)| {
+        let Summary::Points(points) = &doc.summary else { return None };
+        let numbers = points.slips.keys();
+        let marks = numbers.flat_map(|request| {
+            points.under(request).filter(wanted).map(move |slip| (request.clone(), slip.author, slip.content))
+        });
+        Some((id.clone(), marks.collect()))
+    };
+    replica.docs().iter().filter_map(of_doc).collect()
 }
 
-fn redemptions(replica: &Replica) -> Table {
-    let rows = slips(replica, Sort::Redemption).map(|(request, slip)| {
-        vec![
-            request.to_owned(),
-            slip.date.to_string(),
-            slip.account.to_string(),
-            slip.what.to_string(),
-            slip.points.to_string(),
-            slip.place.as_ref().map(ToString::to_string).unwrap_or_default(),
-        ]
-    });
-    Table { headers: vec!["request_id", "date", "account", "item", "points", "merchant"], rows: rows.collect() }
+/// Reads whole entries from their documents.
+fn entries(engine: &Handle, slips: Vec<(DocId, Vec<Mark>)>) -> Result<Vec<Command>, Refusal> {
+    let mut commands = Vec::new();
+    for (id, marks) in slips.into_iter().filter(|(_, marks)| !marks.is_empty()) {
+        let mut rows: BTreeMap<Mark, Option<Command>> = marks.into_iter().map(|mark| (mark, None)).collect();
+        documents::each_record(engine, &id, &mut |author, record| {
+            let Some(entry) = Entry::from_record(record) else { return };
+            let mark = (entry.request().clone(), author, Slip::of(&entry, author).content);
+            // Two lives of a node may have written one entry twice: it is one.
+            if let Some(row @ None) = rows.get_mut(&mark) {
+                *row = command(entry);
+            }
+        })?;
+        commands.extend(rows.into_values().flatten());
+    }
+    Ok(commands)
 }
 
-fn balances(replica: &Replica) -> Table {
+fn command(entry: Entry) -> Option<Command> {
+    match entry {
+        Entry::Award(award) => Some(Command::Award(award)),
+        Entry::Redemption(redemption) => Some(Command::Redeem(redemption)),
+        Entry::Reversal(_) | Entry::Grant(_) => None,
+    }
+}
+
+fn balances(replica: &Replica, lang: Lang) -> Table {
     let views = replica.views();
     let rows = views.accounts.iter().map(|(account, (village, _))| {
         let totals = views.totals(account);
         let figures = [totals.available(), totals.earned, totals.redeemed, totals.reversed, totals.debt()];
-        let head = [account.to_string(), village.to_string()];
-        head.into_iter().chain(figures.map(|points| points.to_string())).collect()
+        let head = [Cell::text(account.as_str()), Cell::text(village.as_str())];
+        head.into_iter().chain(figures.map(|points| Cell::Number(points.0))).collect()
     });
-    let headers = vec!["account", "village", "available", "earned", "redeemed", "reversed", "debt"];
-    Table { headers, rows: rows.collect() }
+    let zh = vec!["账户", "村", "可用积分", "累计积分", "已兑换", "已冲正", "欠分"];
+    let en = vec!["account", "village", "available", "earned", "redeemed", "reversed", "debt"];
+    Table { headers: lang.pick(zh, en), rows: rows.collect() }
 }

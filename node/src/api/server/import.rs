@@ -128,7 +128,7 @@ async fn read_files(
         let total = parts.len();
         let mut files = Vec::with_capacity(total);
         for (at, (part, bytes)) in parts.into_iter().enumerate() {
-            let parsed = tables::read_bytes(bytes, part.kind.map(sort_of), &names, today, &key);
+            let parsed = tables::read_bytes(bytes, part.kind.map(Sort::from), &names, today, &key);
             files.push(File { part, parsed });
             progress(&events, ImportStage::Reading, at + 1, total);
         }
@@ -137,13 +137,15 @@ async fn read_files(
     .await
 }
 
-fn sort_of(kind: FileKind) -> Sort {
-    match kind {
-        FileKind::Accounts => Sort::Accounts,
-        FileKind::Entries => Sort::Entries,
-        FileKind::Redemptions => Sort::Redemptions,
-        FileKind::Rules => Sort::Rules,
-        FileKind::Roster => Sort::Roster,
+impl From<FileKind> for Sort {
+    fn from(kind: FileKind) -> Sort {
+        match kind {
+            FileKind::Accounts => Sort::Accounts,
+            FileKind::Entries => Sort::Entries,
+            FileKind::Redemptions => Sort::Redemptions,
+            FileKind::Rules => Sort::Rules,
+            FileKind::Roster => Sort::Roster,
+        }
     }
 }
 

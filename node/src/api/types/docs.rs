@@ -1,7 +1,12 @@
 //! `GET /docs…`: what documents a node holds and where they come from; `GET /export`: take them along.
 
+use std::str::FromStr;
+
 use serde::{Deserialize, Serialize};
-use xiangyue_protocol::{DocId, Millis, OrgCode};
+use xiangyue_protocol::{Code, DocId, Millis, OrgCode, Refusal};
+
+use super::FileKind;
+use crate::i18n::Lang;
 
 /// All documents of a node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -129,8 +134,45 @@ impl ExportFormat {
 /// What to export.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExportQuery {
-    /// A document's id, or `accounts`, `entries`, `redemptions`, `balances`.
+    /// As [`Exportable`] reads it.
     pub what: String,
     /// In which format.
     pub format: ExportFormat,
+    /// Language of the header row of CSV and XLSX; the import reads both.
+    #[serde(default = "english")]
+    pub lang: Lang,
+}
+
+fn english() -> Lang {
+    Lang::En
+}
+
+/// Something that can be exported.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Exportable {
+    /// A table in the columns of the import.
+    Rows(FileKind),
+    /// Accounts with their sums.
+    Balances,
+    /// One document.
+    Document(DocId),
+}
+
+impl FromStr for Exportable {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<Self, Refusal> {
+        if text == "balances" {
+            return Ok(Exportable::Balances);
+        }
+        if let Some(kind) = FileKind::ALL.into_iter().find(|kind| kind.as_str() == text) {
+            return Ok(Exportable::Rows(kind));
+        }
+        text.parse().map(Exportable::Document).map_err(|_| {
+            let tables: Vec<_> = FileKind::ALL.iter().map(|kind| kind.as_str()).collect();
+            let detail =
+                format_args!("{text}: {}, balances / 110112119201/ledger/2026-11", tables.join(", ")).to_string();
+            Refusal::new(Code::BadValue, detail)
+        })
+    }
 }
