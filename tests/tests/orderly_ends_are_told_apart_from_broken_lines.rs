@@ -29,6 +29,11 @@ fn a_stopped_node_is_logged_as_stopped() {
     village.stop();
     ends_with(&town.township, &here, "stopped by the peer");
     assert!(last_end(&village, &there).contains("closed here"), "{}", last_end(&village, &there));
+    let status = town.township.status();
+    let row = &status["villages"][0];
+    let known = ["connected", "caught_up", "enrolled"].map(|field| row[field].as_bool());
+    assert_eq!(known, [Some(false), Some(true), Some(true)], "what was known when it stopped stays: {row}");
+    assert_eq!(row["changes_behind"], 0, "{row}");
 }
 
 #[test]

@@ -113,7 +113,7 @@ fn peers(lang: Lang, now: Millis, peers: &[PeerStatus]) -> String {
         (lang.pick("连接", "connection"), Side::Left),
         (lang.pick("最近联系", "last heard"), Side::Left),
         (lang.pick("往返", "round trip"), Side::Right),
-        (lang.pick("落后段数", "segments behind"), Side::Right),
+        (lang.pick("落后变更数", "changes behind"), Side::Right),
         (lang.pick("已发", "sent"), Side::Right),
         (lang.pick("已收", "received"), Side::Right),
     ]);
@@ -125,7 +125,7 @@ fn peers(lang: Lang, now: Millis, peers: &[PeerStatus]) -> String {
                 .into(),
             ago(lang, now, peer.last_heard_ms),
             peer.rtt_us.map_or_else(String::new, |us| format!("{}.{} ms", us / 1000, us % 1000 / 100)),
-            peer.segments_behind.map_or_else(|| lang.pick("未知", "unknown").into(), count),
+            peer.changes_behind.map_or_else(|| lang.pick("未知", "unknown").into(), count),
             bytes(peer.bytes_sent),
             bytes(peer.bytes_received),
         ]);
@@ -138,7 +138,7 @@ fn villages(lang: Lang, now: Millis, villages: &[VillageStatus]) -> String {
         (lang.pick("名称", "name"), Side::Left),
         (lang.pick("代码", "code"), Side::Left),
         (lang.pick("最近联系", "last heard"), Side::Left),
-        (lang.pick("落后段数", "segments behind"), Side::Right),
+        (lang.pick("落后变更数", "changes behind"), Side::Right),
         (lang.pick("状况", "state"), Side::Left),
     ]);
     for village in villages {
@@ -146,7 +146,7 @@ fn villages(lang: Lang, now: Millis, villages: &[VillageStatus]) -> String {
             village.name.clone(),
             village.org.to_string(),
             ago(lang, now, village.last_heard_ms),
-            count(village.segments_behind),
+            count(village.changes_behind),
             village.state(lang, now),
         ]);
     }

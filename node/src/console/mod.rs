@@ -145,7 +145,7 @@ fn villages(lang: Lang, status: &Status, stats: &Stats) -> Vec<VillageRow> {
             redeemed: thousands(stat.redeemed_points.0),
             redemptions: count(stat.redemptions),
             heard,
-            behind: known.map_or_else(String::new, |village| count(village.segments_behind)),
+            behind: known.map_or_else(String::new, |village| count(village.changes_behind)),
             state,
             fresh: known.is_some_and(|village| village.is_fresh(status.now)),
         }
@@ -291,7 +291,7 @@ mod tests {
     #[test]
     fn freshness_is_told_in_words() {
         let html = page(Lang::Zh);
-        assert!(html.contains("3 小时前") && html.contains("还有 42 段数据未到"), "{html}");
+        assert!(html.contains("3 小时前") && html.contains("还有 42 条变更未到"), "{html}");
         assert!(html.contains("离线"));
     }
 

@@ -11,7 +11,7 @@ use crate::api::types::{
 /// 2026-11-23 10:00 in China.
 const NOW: Millis = Millis(1_795_399_200_000);
 const MINUTE: u64 = 60_000;
-/// A village of the sample: name, accounts, gross, redeemed, redemptions, minutes since last heard, segments behind.
+/// A village of the sample: name, accounts, gross, redeemed, redemptions, minutes since last heard, changes behind.
 type Row = (&'static str, u64, i64, i64, u64, u64, u64);
 
 const VILLAGES: [Row; 12] = [
@@ -47,7 +47,8 @@ pub(crate) fn status() -> Status {
         name: row.0.to_owned(),
         last_heard_ms: heard(row.5),
         connected: row.5 == 0,
-        segments_behind: row.6,
+        changes_behind: row.6,
+        caught_up: row.6 == 0,
         enrolled: true,
     };
     let mut villages: Vec<_> = VILLAGES.iter().enumerate().map(village_status).collect();
@@ -56,7 +57,8 @@ pub(crate) fn status() -> Status {
         name: "谢楼爱心驿站".to_owned(),
         last_heard_ms: heard(0),
         connected: true,
-        segments_behind: 0,
+        changes_behind: 0,
+        caught_up: true,
         enrolled: true,
     });
     let peers = villages.iter().map(|village| PeerStatus {
@@ -66,7 +68,7 @@ pub(crate) fn status() -> Status {
         connected: village.connected,
         last_heard_ms: village.last_heard_ms,
         rtt_us: village.connected.then_some(18_400),
-        segments_behind: Some(village.segments_behind),
+        changes_behind: Some(village.changes_behind),
         bytes_sent: 1_482_000,
         bytes_received: 2_911_000,
     });
@@ -107,7 +109,7 @@ pub(crate) fn stats() -> Stats {
         org: village(at),
         name: VILLAGES[at].0.to_owned(),
         last_heard_ms: heard(VILLAGES[at].5),
-        segments_behind: VILLAGES[at].6,
+        changes_behind: VILLAGES[at].6,
     });
     Stats {
         org: "110112119".parse().unwrap(),

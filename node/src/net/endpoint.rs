@@ -210,8 +210,8 @@ impl Net {
             return Ok(node);
         };
         info!(%node, %org, dialled, "connected");
-        let end = session::run(connection, peer, node, org, self.engine.clone(), traffic).await;
-        self.peers.leave(node, peer, self.settings.clock.now());
+        let (end, last) = session::run(connection, peer, node, org, self.engine.clone(), traffic).await;
+        self.peers.leave(node, peer, self.settings.clock.now(), last);
         match &end {
             Ok(end) => info!(%node, %end, "disconnected"),
             Err(refusal) => info!(%node, %refusal, "disconnected"),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use quinn::Connection;
-use xiangyue_protocol::replica::PeerId;
+use xiangyue_protocol::replica::{PeerId, SessionStatus};
 use xiangyue_protocol::{Millis, NodeId, OrgCode};
 
 use super::goodbye::Goodbye;
@@ -19,6 +19,8 @@ pub struct PeerInfo {
     pub traffic: Arc<Traffic>,
     /// When it was last connected or heard.
     pub last_heard: Millis,
+    /// What was known of its documents when its last connection ended; none while or before there was one.
+    pub last: Option<SessionStatus>,
     /// Its connection, if one is up: our number for it, and whether we dialled.
     pub connection: Option<(PeerId, bool, Connection)>,
 }
@@ -57,6 +59,7 @@ impl Peers {
             org,
             traffic: Arc::default(),
             last_heard: now,
+            last: None,
             connection: None,
         });
         if let Some((_, old_dialled, old)) = &info.connection
@@ -74,12 +77,13 @@ impl Peers {
     }
 
     /// Removes a connection, unless a newer one has taken its place.
-    pub(super) fn leave(&self, node: NodeId, peer: PeerId, now: Millis) {
+    pub(super) fn leave(&self, node: NodeId, peer: PeerId, now: Millis, last: Option<SessionStatus>) {
         if let Some(info) = self.rows().get_mut(&node)
             && info.connection.as_ref().is_some_and(|(id, _, _)| *id == peer)
         {
             info.connection = None;
             info.last_heard = now;
+            info.last = last;
         }
     }
 

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tracing::debug;
 use xiangyue_protocol::frame::{Deframer, Frame};
-use xiangyue_protocol::replica::{KeyRing, PeerId};
+use xiangyue_protocol::replica::{KeyRing, PeerId, SessionStatus};
 use xiangyue_protocol::segment::{Header, Sealed, Segment};
 use xiangyue_protocol::{Code, NodeId, OrgCode, Refusal};
 
@@ -41,7 +41,7 @@ enum Incoming {
     Running(JoinHandle<Vec<Opened>>),
 }
 
-/// Runs a connection until either side closes it. Returns why.
+/// Runs a connection until either side closes it. Returns why, and what was known of the peer's documents then.
 ///
 /// # Errors
 /// What broke it: a refusal of this node or of the peer, or the network.
@@ -52,8 +52,11 @@ pub(super) async fn run(
     org: OrgCode,
     engine: Handle,
     traffic: Arc<Traffic>,
-) -> Result<End, Refusal> {
-    let outgoing = engine.connected(peer, node, org, OUTGOING).await?;
+) -> (Result<End, Refusal>, Option<SessionStatus>) {
+    let outgoing = match engine.connected(peer, node, org, OUTGOING).await {
+        Ok(outgoing) => outgoing,
+        Err(refusal) => return (Err(refusal), None),
+    };
     let sending = send(connection.clone(), outgoing, engine.clone(), Arc::clone(&traffic));
     let receiving = receive(connection.clone(), peer, engine.clone(), traffic);
     let end = tokio::select! {
@@ -62,8 +65,10 @@ pub(super) async fn run(
         error = connection.closed() => Err(Refusal::new(Code::Network, error)),
     };
     let end = goodbye::part(&connection, end);
+    // The engine forgets a session with its connection; none when it has closed this one itself.
+    let last = engine.ask(move |replica| replica.session(peer)).await.ok().flatten();
     engine.disconnected(peer).await;
-    end
+    (end, last)
 }
 
 fn network(error: impl std::fmt::Display) -> Refusal {

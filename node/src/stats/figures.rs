@@ -175,7 +175,7 @@ fn horizon(replica: &Replica, now: Millis, freshness: &[Freshness]) -> Horizon {
         org: row.org.clone(),
         name: directory.name(&row.org).to_string(),
         last_heard_ms: row.last_heard,
-        segments_behind: row.behind,
+        changes_behind: row.behind,
     });
     Horizon { as_of: now, missing: missing.collect() }
 }

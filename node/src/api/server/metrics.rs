@@ -45,8 +45,8 @@ pub(super) async fn metrics(State(services): State<Services>) -> Result<Response
     metric(o, "gauge", "certificate_days", "Days until the certificate ends.", state.certificate_days);
     let connected = state.peers.iter().filter(|peer| peer.connected).count();
     metric(o, "gauge", "peers_connected", "Peers connected.", connected);
-    let behind: u64 = state.peers.iter().filter_map(|peer| peer.segments_behind).sum();
-    metric(o, "gauge", "behind", "Changes that connected peers have and this node lacks.", behind);
+    let behind: u64 = state.peers.iter().filter_map(|peer| peer.changes_behind).sum();
+    metric(o, "gauge", "changes_behind", "Changes that connected peers have and this node lacks.", behind);
     let sent: u64 = state.peers.iter().map(|peer| peer.bytes_sent).sum();
     metric(o, "counter", "bytes_sent_total", "Bytes of frames sent.", sent);
     let received: u64 = state.peers.iter().map(|peer| peer.bytes_received).sum();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use axum::Json;
 use axum::extract::State;
 use xiangyue_protocol::replica::{Mode, Replica, SessionStatus};
-use xiangyue_protocol::schema::{Org, Revocation};
+use xiangyue_protocol::schema::{NodeEntry, Org, Revocation};
 use xiangyue_protocol::{Code, Command, Level, Millis, NodeId, OrgCode, Refusal};
 
 use super::{Answer, Asked, Services};
@@ -30,13 +30,16 @@ struct Seen {
     documents: u64,
     quarantined: u64,
     sessions: BTreeMap<NodeId, SessionStatus>,
-    /// Organisations of the directory: code, name, whether a node is enrolled.
+    /// Organisations of the directory: code, name, nodes that are enrolled and not revoked.
     orgs: Vec<(OrgCode, String, Vec<NodeId>)>,
 }
 
 fn see(replica: &Replica) -> Seen {
     let directory = &replica.views().directory;
-    let nodes_of = |org: &OrgCode| directory.nodes().filter(|node| node.org == *org).map(|node| node.node).collect();
+    let stands = |node: &&NodeEntry| directory.revocation(node.node).is_none();
+    let nodes_of = |org: &OrgCode| {
+        directory.nodes().filter(stands).filter(|node| node.org == *org).map(|node| node.node).collect()
+    };
     Seen {
         node: replica.node(),
         org: replica.org().clone(),
@@ -100,7 +103,7 @@ fn peer_rows(services: &Services, seen: &Seen) -> Vec<PeerStatus> {
             connected: info.connection.is_some(),
             last_heard_ms: Some(session.map_or(info.last_heard, |session| session.last_heard)),
             rtt_us: info.connection.map(|(_, _, c)| u64::try_from(c.rtt().as_micros()).unwrap_or(u64::MAX)),
-            segments_behind: session.map(|session| session.behind),
+            changes_behind: session.map(|session| session.behind),
             bytes_sent: info.traffic.bytes_sent(),
             bytes_received: info.traffic.bytes_received(),
         }
@@ -120,12 +123,15 @@ fn village_rows(services: &Services, seen: &Seen) -> Vec<VillageStatus> {
             let heard = |node: &NodeId| {
                 session(node).map(|s| s.last_heard).or_else(|| peers.get(node).map(|info| info.last_heard))
             };
+            let last = |node: &NodeId| session(node).or_else(|| peers.get(node)?.last.as_ref());
+            let met: Vec<&NodeId> = nodes.iter().filter(|node| heard(node).is_some()).collect();
             VillageStatus {
                 org: org.clone(),
                 name: name.clone(),
                 last_heard_ms: nodes.iter().filter_map(heard).max(),
                 connected: nodes.iter().any(|node| session(node).is_some()),
-                segments_behind: nodes.iter().filter_map(session).map(|s| s.behind).sum(),
+                changes_behind: nodes.iter().filter_map(last).map(|s| s.behind).sum(),
+                caught_up: !met.is_empty() && met.into_iter().all(|node| last(node).is_some_and(|s| s.caught_up)),
                 enrolled: !nodes.is_empty(),
             }
         })
@@ -140,7 +146,7 @@ pub(super) async fn freshness(services: &Services) -> Result<Vec<Freshness>, Ref
         current: current(&row.org),
         org: row.org,
         last_heard: row.last_heard_ms,
-        behind: row.segments_behind,
+        behind: row.changes_behind,
     });
     Ok(rows.collect())
 }

@@ -32,8 +32,8 @@ pub struct MissingVillage {
     pub name: String,
     /// When it was last heard; none if never.
     pub last_heard_ms: Option<Millis>,
-    /// Segments known to exist and not here.
-    pub segments_behind: u64,
+    /// Changes known to exist and not here.
+    pub changes_behind: u64,
 }
 
 /// The figures of an organisation and what lies under it.

@@ -73,8 +73,8 @@ pub struct PeerStatus {
     pub last_heard_ms: Option<Millis>,
     /// Smoothed round-trip time of the connection, in microseconds.
     pub rtt_us: Option<u64>,
-    /// Segments that it has announced and we have not; none while unknown.
-    pub segments_behind: Option<u64>,
+    /// Changes that it has and this node lacks; none while it is not connected.
+    pub changes_behind: Option<u64>,
     /// Bytes sent to it since the start.
     pub bytes_sent: u64,
     /// Bytes received from it since the start.
@@ -92,9 +92,11 @@ pub struct VillageStatus {
     pub last_heard_ms: Option<Millis>,
     /// Whether one of its nodes is connected now, directly.
     pub connected: bool,
-    /// Segments of it that others have announced and this node has not.
-    pub segments_behind: u64,
-    /// Whether it has an enrolled node at all.
+    /// Changes that its nodes have and this node lacks: now, or when they were last connected.
+    pub changes_behind: u64,
+    /// Whether everything had been compared and nothing was missing: now, or when it was last connected.
+    pub caught_up: bool,
+    /// Whether it has an enrolled node that is not revoked.
     pub enrolled: bool,
 }
 
@@ -107,12 +109,15 @@ impl VillageStatus {
         let Some(heard) = self.last_heard_ms else {
             return lang.pick("已入网，尚无消息", "enrolled, never heard").to_owned();
         };
-        if self.segments_behind > 0 {
-            let behind = count(self.segments_behind);
-            return lang.pick(format!("还有 {behind} 段数据未到"), format!("{behind} segments still to come"));
+        if self.changes_behind > 0 {
+            let behind = count(self.changes_behind);
+            return lang.pick(format!("还有 {behind} 条变更未到"), format!("{behind} changes still to come"));
         }
-        if self.connected {
-            return lang.pick("在线，数据齐全", "connected, complete").to_owned();
+        match (self.caught_up, self.connected) {
+            (false, true) => return lang.pick("正在核对", "comparing").to_owned(),
+            (false, false) => return lang.pick("联系中断，尚未核对完", "cut off before all was compared").to_owned(),
+            (true, true) => return lang.pick("在线，数据齐全", "connected, complete").to_owned(),
+            (true, false) => {}
         }
         match now.0.saturating_sub(heard.0) {
             0..QUIET => lang.pick("数据齐全", "complete").to_owned(),
@@ -126,7 +131,7 @@ impl VillageStatus {
     /// Whether it is connected, or was heard lately, and nothing of it is known to be missing.
     pub fn is_fresh(&self, now: Millis) -> bool {
         let lately = self.last_heard_ms.is_some_and(|heard| now.0.saturating_sub(heard.0) < QUIET);
-        self.enrolled && self.segments_behind == 0 && (self.connected || lately)
+        self.enrolled && self.caught_up && self.changes_behind == 0 && (self.connected || lately)
     }
 }
 
@@ -190,7 +195,8 @@ mod tests {
             name: "谢楼村".into(),
             last_heard_ms: Some(Millis(now.0 - 7_200_000)),
             connected: false,
-            segments_behind: 0,
+            changes_behind: 0,
+            caught_up: true,
             enrolled: true,
         };
         assert_eq!(village.state(Lang::Zh, now), "离线 2 小时，此前数据齐全");
@@ -198,8 +204,13 @@ mod tests {
         village.connected = true;
         assert_eq!(village.state(Lang::En, now), "connected, complete");
         assert!(village.is_fresh(now));
-        village.segments_behind = 1_200;
-        assert_eq!(village.state(Lang::Zh, now), "还有 1,200 段数据未到");
+        village.caught_up = false;
+        assert_eq!(village.state(Lang::Zh, now), "正在核对");
+        assert!(!village.is_fresh(now));
+        village.connected = false;
+        assert_eq!(village.state(Lang::En, now), "cut off before all was compared", "not called complete");
+        village.changes_behind = 1_200;
+        assert_eq!(village.state(Lang::Zh, now), "还有 1,200 条变更未到");
         village.last_heard_ms = None;
         assert_eq!(village.state(Lang::En, now), "enrolled, never heard");
         village.enrolled = false;
