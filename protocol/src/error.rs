@@ -74,6 +74,7 @@ codes! {
     DiskFull "XY-133" Local "the disk is full" "free space; reading and sending go on" "磁盘空间不足" "请清理空间；查询和同步不受影响";
     Busy "XY-134" Local "too much is waiting" "try again in a moment" "待处理的请求过多" "请稍后重试";
     NotReady "XY-135" Local "the node is not enrolled or not running" "run init or enroll join, then serve" "节点未入网或未运行" "请先执行 init 或 enroll join，再执行 serve";
+    AccountElsewhere "XY-136" Input "the account number is used in more than one village" "give the account another number; if both are in use, the township decides which village keeps it" "该账号在不止一个村使用" "请换用新的账号；两村都已使用的，由镇里决定哪个村保留";
     BadSegment "XY-201" Peer "malformed segment" "the sender is at fault; its data is quarantined" "数据段格式错误" "责任在发送方，其数据已隔离";
     BadSignature "XY-202" Peer "signature does not match the author" "the sender or a relay altered it; refused" "签名与作者不符" "发送方或转发方改动了内容，已拒绝";
     UnknownAuthor "XY-203" Peer "author not in the directory" "it is asked for again once the directory has arrived" "作者不在名录中" "名录到达后会重新请求";

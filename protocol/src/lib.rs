@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod access;
+mod account_numbers;
 mod body;
 pub mod command;
 pub mod doc;

@@ -107,8 +107,10 @@ pub struct Views {
     pub directory: Directory,
     /// Rules and items.
     pub rules: RuleBook,
-    /// Accounts with their village.
+    /// Accounts with their village; of a number that several villages have opened, the row of the lowest code.
     pub accounts: BTreeMap<AccountId, (OrgCode, Account)>,
+    /// Numbers that several villages have opened, with the row of each.
+    pub shared: BTreeMap<AccountId, BTreeMap<OrgCode, Account>>,
     /// Sums and rights by account.
     pub book: BTreeMap<AccountId, Totals>,
 }
@@ -171,12 +173,21 @@ impl Views {
                 let versions = self.rules.items.entry(item.code.clone()).or_default();
                 keep_lower(versions, item.effective_from, item);
             }
-            Fact::Account(account) => {
-                let row = (id.org.clone(), account.clone());
-                keep_lower(&mut self.accounts, account.account, row);
-            }
+            Fact::Account(account) => self.enter_account(&id.org, account),
             Fact::Term(_) => {}
         }
+    }
+
+    fn enter_account(&mut self, village: &OrgCode, account: Account) {
+        let number = account.account.clone();
+        let known = self.accounts.get(&number).filter(|(known, _)| known != village).cloned();
+        if let Some((known_village, known_row)) = known {
+            keep_lower(self.shared.entry(number.clone()).or_default(), known_village, known_row);
+        }
+        if let Some(rows) = self.shared.get_mut(&number) {
+            keep_lower(rows, village.clone(), account.clone());
+        }
+        keep_lower(&mut self.accounts, number, (village.clone(), account));
     }
 
     /// Sums and rights of an account; zero if it has no entries.

@@ -1,13 +1,15 @@
 //! `status`, `stats` and `doc`: what the node knows and how fresh that is.
 
 use serde_json::Value;
-use xiangyue_protocol::Millis;
+use xiangyue_protocol::{Code, Millis};
 
 use super::args;
 use super::output::{Show, exit};
 use super::table::{Side, Table, heading};
 use super::{Outcome, Session};
-use crate::api::types::{DocContent, DocHistory, DocList, DocRow, Horizon, PeerStatus, Stats, Status, VillageStatus};
+use crate::api::types::{
+    DocContent, DocHistory, DocList, DocRow, Horizon, PeerStatus, SharedAccount, SharedAt, Stats, Status, VillageStatus,
+};
 use crate::i18n::{Lang, ago, bytes, count, moment, thousands};
 
 pub(super) fn status(session: &Session) -> Outcome {
@@ -84,6 +86,14 @@ impl Show for Status {
             text.push_str(&heading(lang.pick("各村和商户", "Villages and merchants")));
             text.push_str(&villages(lang, self.now, &self.villages));
         }
+        if self.shared_accounts_total > 0 {
+            let total = count(self.shared_accounts_total);
+            text.push_str(&heading(&lang.pick(
+                format!("在不止一个村开户的账号：{total} 个"),
+                format!("Account numbers opened in more than one village: {total}"),
+            )));
+            text.push_str(&shared(lang, &self.shared_accounts));
+        }
         text
     }
 }
@@ -131,6 +141,22 @@ fn peers(lang: Lang, now: Millis, peers: &[PeerStatus]) -> String {
         ]);
     }
     table.render()
+}
+
+fn shared(lang: Lang, accounts: &[SharedAccount]) -> String {
+    let mut table = Table::new([
+        (lang.pick("账户", "account"), Side::Left),
+        (lang.pick("村", "village"), Side::Left),
+        (lang.pick("代码", "code"), Side::Left),
+        (lang.pick("该村可用积分", "points there"), Side::Right),
+    ]);
+    for SharedAccount { account, villages } in accounts {
+        for SharedAt { org, name, points } in villages {
+            table.row([account.to_string(), name.clone(), org.to_string(), thousands(points.0)]);
+        }
+    }
+    let code = Code::AccountElsewhere;
+    format!("{}[{}] {}\n", table.render(), code.as_str(), lang.pick(code.zh_advice(), code.en_advice()))
 }
 
 fn villages(lang: Lang, now: Millis, villages: &[VillageStatus]) -> String {

@@ -51,7 +51,15 @@ impl Show for Balance {
         points("冲正退还", "redemptions returned", self.returned.0);
         points("待抵扣", "debt against future awards", self.debt.0);
         let at = moment(self.as_of);
-        format!("{}{}\n", table.render(), lang.pick(format!("截至 {at}"), format!("as of {at}")))
+        let mut text = format!("{}{}\n", table.render(), lang.pick(format!("截至 {at}"), format!("as of {at}")));
+        if !self.also_used_in.is_empty() {
+            let villages = self.also_used_in.join(lang.pick("、", ", "));
+            text.push_str(&lang.pick(
+                format!("注意：{villages}也在使用该账号，以上为各村合计\n"),
+                format!("attention: {villages} uses this number too; these are the figures of all together\n"),
+            ));
+        }
+        text
     }
 }
 
@@ -139,6 +147,7 @@ mod tests {
             account: "A1".parse().unwrap(),
             village: "110112119201".parse().unwrap(),
             village_name: "谢楼村".into(),
+            also_used_in: Vec::new(),
             holder: Some(HolderKind::Household),
             cohort: Some(Cohort::Villager),
             available: Points(1_205),

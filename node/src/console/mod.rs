@@ -223,6 +223,12 @@ fn warnings(lang: Lang, status: &Status, stats: &Stats) -> Vec<String> {
         format!("{negative} 个账户余额为负，请联系维护人员"),
         format!("{negative} accounts are below zero; call for help"),
     );
+    let shared = status.shared_accounts_total;
+    warn(
+        shared > 0,
+        format!("有 {shared} 个账号在不止一个村开户，请在镇节点执行 xiangyue status 查看并处理"),
+        format!("{shared} account numbers are open in more than one village; see xiangyue status at the township"),
+    );
     let days = status.certificate_days;
     warn(
         days < 15,
@@ -309,7 +315,9 @@ mod tests {
         let mut status = sample::status();
         status.read_only = true;
         status.certificate_days = 3;
+        status.shared_accounts_total = 2;
         let html = ConsolePage::new(Lang::Zh, &status, &sample::stats(), &[]).html().unwrap();
         assert!(html.contains("磁盘故障，节点已转为只读") && html.contains("3 天后到期"));
+        assert!(html.contains("有 2 个账号在不止一个村开户"));
     }
 }

@@ -91,6 +91,8 @@ pub(crate) fn status() -> Status {
         quarantined: 0,
         peers: peers.collect(),
         villages,
+        shared_accounts_total: 0,
+        shared_accounts: Vec::new(),
     }
 }
 

@@ -60,6 +60,12 @@ pub fn balance(replica: &Replica, account: &AccountId, as_of: Millis) -> Result<
     Ok(Balance {
         account: account.clone(),
         village_name: views.directory.name(&village).to_string(),
+        also_used_in: views
+            .users_of(account)
+            .iter()
+            .filter(|user| register.is_some() && **user != village)
+            .map(|user| views.directory.name(user).to_string())
+            .collect(),
         village,
         holder: register.map(|(_, account)| account.holder),
         cohort: register.map(|(_, account)| account.cohort),

@@ -60,7 +60,7 @@ pub fn township(replica: &Replica, month: Option<Month>, now: Millis, freshness:
         org,
         month,
         horizon: horizon(replica, now, freshness),
-        depositors: views.accounts.len() as u64,
+        depositors: views.registered().count() as u64,
         gross,
         redeemed: gathered.redeemed,
         reversed: gathered.reversed,
@@ -75,10 +75,11 @@ pub fn township(replica: &Replica, month: Option<Month>, now: Millis, freshness:
 
 impl Gathered {
     fn add(&mut self, replica: &Replica, id: &DocId, points: &PointsSummary) {
-        let accounts = &replica.views().accounts;
+        let views = replica.views();
+        // In a counter, what was spent under a number that several villages have opened is no one's in particular.
         let village = |account: &AccountId| match id.org.level() {
             Level::Village => Some(id.org.clone()),
-            _ => accounts.get(account).map(|(village, _)| village.clone()),
+            _ => views.village_of(account).cloned(),
         };
         for totals in points.accounts.values() {
             *self.gross.entry(id.org.clone()).or_default() += totals.earned;
@@ -123,7 +124,7 @@ fn date_in(month: Month, day: u8) -> Option<Date> {
 fn village_rows(replica: &Replica, gathered: &Gathered) -> Vec<VillageStat> {
     let views = replica.views();
     let mut accounts: BTreeMap<&OrgCode, u64> = BTreeMap::new();
-    for (village, _) in views.accounts.values() {
+    for (village, _) in views.registered() {
         *accounts.entry(village).or_default() += 1;
     }
     let listed = views.directory.orgs().map(|org| &org.code).filter(|code| code.level() == Level::Village);
@@ -189,7 +190,7 @@ fn further_rows(replica: &Replica, gathered: &Gathered, villages: &[VillageStat]
     let views = replica.views();
     let mut rows = Vec::new();
     for cohort in Cohort::ALL {
-        let count = views.accounts.values().filter(|(_, account)| account.cohort == *cohort).count();
+        let count = views.registered().filter(|(_, account)| account.cohort == *cohort).count();
         let id = format!("L4.accounts.{}", cohort.as_str());
         rows.push(row(
             &id,
@@ -256,6 +257,13 @@ fn further_rows(replica: &Replica, gathered: &Gathered, villages: &[VillageStat]
         "possible duplicate slips".into(),
         gathered.duplicates,
         "slips",
+    ));
+    rows.push(row(
+        "shared",
+        "在不止一个村开户的账号".into(),
+        "account numbers open in more than one village".into(),
+        views.shared.len(),
+        "numbers",
     ));
     rows.push(row("void", "未计入的记录".into(), "records kept but not counted".into(), gathered.void, "records"));
     rows

@@ -218,6 +218,9 @@ impl Replica {
             return Err(Refusal::new(Code::UnknownVillage, village));
         }
         not_future(account.opened, today)?;
+        if self.views.village_of(&account.account) != Some(village) {
+            self.views.check_unshared(&self.member.org, &account.account)?;
+        }
         self.put_fact(DocId::whole(village, Kind::Accounts), account.to_record(), undo)
     }
 
@@ -261,6 +264,9 @@ impl Replica {
         }
         not_future(entry.date, today)?;
         let (village, account) = self.account(&entry.account)?;
+        if village != self.member.org {
+            self.views.check_unshared(&self.member.org, &entry.account)?;
+        }
         if entry.date < account.opened {
             let detail = format_args!("{} < {}", entry.date, account.opened).to_string();
             return Err(Refusal::new(Code::BeforeOpening, detail));
@@ -320,6 +326,8 @@ impl Replica {
         not_future(entry.date, today)?;
         if id.kind == Kind::Ledger {
             self.account(&entry.account)?;
+        } else {
+            self.views.check_unshared(&self.member.org, &entry.account)?;
         }
         if let Some(merchant) = &entry.merchant
             && self.views.directory.org(merchant).is_none()
@@ -411,6 +419,10 @@ impl Replica {
         if !access::may_read(&request.to, &id) {
             // Rights that their holder never hears of are lost.
             return Err(Refusal::new(Code::NotAllowed, format_args!("{id} / {}", request.to)));
+        }
+        if self.member.org.level() != Level::Merchant {
+            // A merchant may always give points back, which is how a number that two villages use is set right.
+            self.views.check_unshared(&self.member.org, &request.account)?;
         }
         self.may_spend(&request.account, request.points)?;
         self.write_entry(id, &entry, undo)

@@ -12,9 +12,9 @@ use axum::response::{IntoResponse, Response};
 use xiangyue_protocol::doc::Doc;
 use xiangyue_protocol::id::Kind;
 use xiangyue_protocol::replica::Replica;
-use xiangyue_protocol::schema::{Entry, RequestId};
+use xiangyue_protocol::schema::{Account, Entry, RequestId};
 use xiangyue_protocol::summary::{Fact, Slip, Sort as SlipSort, Summary};
-use xiangyue_protocol::{Code, Command, DocId, Level, NodeId, Refusal};
+use xiangyue_protocol::{Code, Command, DocId, Level, NodeId, OrgCode, Refusal};
 
 use super::docs::{blocking, records};
 use super::{Asked, Refused, Services};
@@ -120,8 +120,11 @@ fn facts(replica: &Replica, kind: FileKind) -> Vec<Command> {
     let views = replica.views();
     match kind {
         FileKind::Accounts => {
-            let accounts = views.accounts.values().cloned();
-            accounts.map(|(village, account)| Command::Account { village, account }).collect()
+            let command = |(village, account): (&OrgCode, &Account)| Command::Account {
+                village: village.clone(),
+                account: account.clone(),
+            };
+            views.registered().map(command).collect()
         }
         FileKind::Rules => {
             let rules = views.rules.rules().cloned().map(Command::Rule);

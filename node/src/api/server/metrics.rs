@@ -38,6 +38,13 @@ pub(super) async fn metrics(State(services): State<Services>) -> Result<Response
         "Accounts that some node has overspent; 0 unless something is very wrong.",
         overspent,
     );
+    metric(
+        o,
+        "gauge",
+        "accounts_shared",
+        "Account numbers that several villages have opened, as a township sees it.",
+        state.shared_accounts_total,
+    );
     metric(o, "gauge", "read_only", "1 after a disk fault.", u8::from(problem.read_only.is_some()));
     metric(o, "gauge", "disk_full", "1 while writing waits for disk space.", u8::from(problem.disk_full));
     metric(o, "gauge", "disk_free_bytes", "Bytes free on the data folder's disk.", state.disk.free);

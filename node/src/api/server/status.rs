@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use axum::Json;
 use axum::extract::State;
 use xiangyue_protocol::replica::{Mode, Replica, SessionStatus};
-use xiangyue_protocol::schema::{NodeEntry, Org, Revocation};
+use xiangyue_protocol::schema::{AccountId, NodeEntry, Org, Revocation};
+use xiangyue_protocol::views::Views;
 use xiangyue_protocol::{Code, Command, Level, Millis, NodeId, OrgCode, Refusal};
 
 use super::{Answer, Asked, Services};
 use crate::api::types::{
-    Disk, PeerStatus, RevokeRequest, Revoked, Status, SyncState, Token, TokenRequest, VillageStatus,
+    Disk, PeerStatus, RevokeRequest, Revoked, SharedAccount, SharedAt, Status, SyncState, Token, TokenRequest,
+    VillageStatus,
 };
 use crate::net::SyncPolicy;
 use crate::pki::{self, TokenSecret};
@@ -20,6 +22,8 @@ use crate::storage;
 const DAY_MILLIS: u64 = 86_400_000;
 /// Longest life of a token, in seconds: a month.
 const TOKEN_SECONDS: u64 = 30 * 86_400;
+/// Shared account numbers in one answer.
+const SHARED: usize = 100;
 
 /// What the replica knows that the status shows.
 struct Seen {
@@ -32,6 +36,8 @@ struct Seen {
     sessions: BTreeMap<NodeId, SessionStatus>,
     /// Organisations of the directory: code, name, nodes that are enrolled and not revoked.
     orgs: Vec<(OrgCode, String, Vec<NodeId>)>,
+    shared_total: u64,
+    shared: Vec<SharedAccount>,
 }
 
 fn see(replica: &Replica) -> Seen {
@@ -49,7 +55,19 @@ fn see(replica: &Replica) -> Seen {
         quarantined: replica.quarantine().len() as u64,
         sessions: replica.sessions().map(|(_, session)| (session.node, session)).collect(),
         orgs: directory.orgs().map(|org| (org.code.clone(), org.name.to_string(), nodes_of(&org.code))).collect(),
+        shared_total: replica.views().shared.len() as u64,
+        shared: replica.views().shared.keys().take(SHARED).map(|account| shared(replica.views(), account)).collect(),
     }
+}
+
+fn shared(views: &Views, account: &AccountId) -> SharedAccount {
+    let row = |org: &OrgCode| SharedAt {
+        org: org.clone(),
+        name: views.directory.name(org).to_string(),
+        points: views.held_by(org, account),
+    };
+    let villages = views.shared.get(account).into_iter().flat_map(|rows| rows.keys()).map(row);
+    SharedAccount { account: account.clone(), villages: villages.collect() }
 }
 
 impl Seen {
@@ -89,6 +107,8 @@ pub(super) async fn gather(services: &Services) -> Result<Status, Refusal> {
         quarantined: seen.quarantined,
         peers: peer_rows(services, &seen),
         villages: village_rows(services, &seen),
+        shared_accounts_total: seen.shared_total,
+        shared_accounts: seen.shared,
         org: seen.org,
     })
 }

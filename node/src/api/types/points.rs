@@ -14,6 +14,9 @@ pub struct Balance {
     pub village: OrgCode,
     /// That village's name.
     pub village_name: String,
+    /// Names of further villages that use the number: then the figures are those of all of them together.
+    #[serde(default)]
+    pub also_used_in: Vec<String>,
     /// Person, household or unit; none where the register is not held.
     pub holder: Option<HolderKind>,
     /// Which rules apply; none where the register is not held.

@@ -132,6 +132,7 @@ impl StatRow {
             "entries" => "笔",
             "slips" => "张",
             "records" => "条",
+            "numbers" => "个",
             other => other,
         };
         let value = self.value.parse::<i64>().map_or_else(|_| self.value.clone(), thousands);

@@ -1,6 +1,7 @@
 //! `GET /status`: this node, its peers, and how fresh it is; `POST /tokens` and `POST /revoke`: who may join.
 
 use serde::{Deserialize, Serialize};
+use xiangyue_protocol::schema::{AccountId, Points};
 use xiangyue_protocol::{Millis, OrgCode};
 
 use crate::i18n::{Lang, count, span};
@@ -47,6 +48,30 @@ pub struct Status {
     pub peers: Vec<PeerStatus>,
     /// At a township: its villages and merchants. Elsewhere empty.
     pub villages: Vec<VillageStatus>,
+    /// At a township: how many account numbers several villages have opened.
+    pub shared_accounts_total: u64,
+    /// The first of those numbers, at most a hundred.
+    pub shared_accounts: Vec<SharedAccount>,
+}
+
+/// An account number that several villages have opened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SharedAccount {
+    /// The number.
+    pub account: AccountId,
+    /// The villages, by code.
+    pub villages: Vec<SharedAt>,
+}
+
+/// One of the villages that have opened a number.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SharedAt {
+    /// Its code.
+    pub org: OrgCode,
+    /// Its name.
+    pub name: String,
+    /// Points over which its nodes hold the rights.
+    pub points: Points,
 }
 
 /// Space on the disk that holds the data folder.
