@@ -1,8 +1,11 @@
 //! Automerge documents, built from their segments when a person wants to see or take one.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use automerge::{Automerge, Change};
-use xiangyue_protocol::record::Record;
+use xiangyue_protocol::schema::{Entry, RequestId};
 use xiangyue_protocol::segment::{Header, Sealed};
+use xiangyue_protocol::summary::Slip;
 use xiangyue_protocol::{Code, DocId, NodeId, Refusal};
 
 use crate::engine::Handle;
@@ -39,16 +42,42 @@ pub fn segments(engine: &Handle, id: &DocId) -> Result<Vec<StoredSegment>, Refus
     Ok(rows)
 }
 
-/// Hands out the records of a document with their authors, without building the document.
+/// What tells one entry from every other of its document.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mark {
+    request: RequestId,
+    author: NodeId,
+    content: u64,
+}
+
+impl Mark {
+    /// The mark of an entry that a summary remembers under this number.
+    pub fn new(request: &RequestId, slip: &Slip) -> Mark {
+        Mark { request: request.clone(), author: slip.author, content: slip.content }
+    }
+}
+
+/// The whole entries of a ledger or counter that have these marks, with what summaries do not keep.
 ///
 /// # Errors
 /// Of the disk; [`Code::BadSegment`] when a stored segment does not open.
-pub fn each_record(engine: &Handle, id: &DocId, each: &mut dyn FnMut(NodeId, &Record)) -> Result<(), Refusal> {
+pub fn entries(engine: &Handle, id: &DocId, wanted: &BTreeSet<Mark>) -> Result<BTreeMap<Mark, Entry>, Refusal> {
+    let mut found = BTreeMap::new();
+    if wanted.is_empty() {
+        return Ok(found);
+    }
     read(engine, id, &mut |bytes| {
         let segment = Sealed::parse(bytes.into())?.from_journal().open()?;
-        segment.records.iter().flatten().for_each(|record| each(segment.header.actor.node, record));
+        for entry in segment.records.iter().flatten().filter_map(Entry::from_record) {
+            let mark = Mark::new(entry.request(), &Slip::of(&entry, segment.header.actor.node));
+            if wanted.contains(&mark) {
+                // Two lives of a node may have written one entry twice: it is one.
+                found.entry(mark).or_insert(entry);
+            }
+        }
         Ok(())
-    })
+    })?;
+    Ok(found)
 }
 
 /// The document itself.

@@ -140,6 +140,9 @@ fn a_day_at_the_counter(village: &Node, merchant: &Node) {
     assert_eq!(figures, [32, 15, 10, 7, 6]);
     let statement = village.cli(&["statement", "A000001"]).ok();
     assert_eq!(statement["closing"], 7);
+    let remarks: Vec<_> = statement["lines"].as_array().unwrap().iter().map(|l| l["memo"].as_str().unwrap()).collect();
+    assert_eq!(remarks.iter().filter(|memo| **memo == "巡河").count(), 2, "remarks as they were entered: {remarks:?}");
+    assert!(remarks.contains(&"重复登记") && remarks.contains(&"=1+1"), "{remarks:?}");
     let kinds: Vec<_> = statement["lines"].as_array().unwrap().iter().map(|l| l["kind"].as_str().unwrap()).collect();
     for kind in ["award", "redemption", "award_reversed", "grant"] {
         assert!(kinds.contains(&kind), "{kind} in {kinds:?}");
@@ -193,6 +196,8 @@ fn from_init_to_exports() {
     looked_into_and_taken_along(folder.path(), &village);
     wait_until("figures at the township", 20, || town.balance("A000001", "available") == Some(7));
     let stats = town.cli(&["stats"]).ok();
+    let ids: Vec<_> = stats["rows"].as_array().unwrap().iter().map(|row| row["id"].as_str().unwrap()).collect();
+    assert!(ids.contains(&"entries") && ids.contains(&"L10.points"), "{ids:?}");
     let figures =
         ["depositors", "gross", "redeemed", "reversed", "accounts_negative"].map(|f| stats[f].as_i64().unwrap());
     assert_eq!(figures, [2, 37, 15, 10, 0]);

@@ -1,11 +1,13 @@
 //! One account: its balance and its statement, from the slips of the documents that this node holds.
 
+use xiangyue_protocol::doc::Doc;
 use xiangyue_protocol::replica::Replica;
 use xiangyue_protocol::schema::{AccountId, Points, RequestId};
 use xiangyue_protocol::summary::{Slip, Sort, Summary};
-use xiangyue_protocol::{Code, Millis, NodeId, OrgCode, Refusal};
+use xiangyue_protocol::{Code, DocId, Millis, NodeId, OrgCode, Refusal};
 
 use crate::api::types::{Balance, Held, LineKind, Statement, StatementLine, StatementQuery};
+use crate::documents::Mark;
 
 fn known(replica: &Replica, account: &AccountId) -> Result<(), Refusal> {
     let views = replica.views();
@@ -21,20 +23,29 @@ fn org_of(replica: &Replica, node: NodeId) -> (OrgCode, String) {
     (org, name)
 }
 
+/// A slip of an account and where it stands.
+struct Found<'r> {
+    doc: &'r DocId,
+    request: &'r RequestId,
+    slip: &'r Slip,
+    /// Whether its number was used for more than one entry.
+    duplicate: bool,
+}
+
 /// The slips of an account, in order of date.
-fn slips(replica: &Replica, account: &AccountId) -> Vec<(RequestId, Slip)> {
-    let mut slips: Vec<_> = replica
-        .docs()
-        .values()
-        .filter_map(|doc| match &doc.summary {
-            Summary::Points(points) if points.accounts.contains_key(account) => Some(&points.slips),
-            _ => None,
+fn slips<'r>(replica: &'r Replica, account: &AccountId) -> Vec<Found<'r>> {
+    let of_doc = |(doc, known): (&'r DocId, &'r Doc)| match &known.summary {
+        Summary::Points(points) if points.accounts.contains_key(account) => Some((doc, points)),
+        _ => None,
+    };
+    let all = replica.docs().iter().filter_map(of_doc).flat_map(|(doc, points)| {
+        points.slips.keys().flat_map(move |request| {
+            let duplicate = points.duplicates.contains(request);
+            points.under(request).map(move |slip| Found { doc, request, slip, duplicate })
         })
-        .flatten()
-        .filter(|(_, slip)| slip.account == *account)
-        .map(|(request, slip)| (request.clone(), slip.clone()))
-        .collect();
-    slips.sort_by(|(a, x), (b, y)| (x.date, a).cmp(&(y.date, b)));
+    });
+    let mut slips: Vec<_> = all.filter(|found| found.slip.account == *account).collect();
+    slips.sort_by_key(|found| (found.slip.date, found.request));
     slips
 }
 
@@ -54,8 +65,8 @@ pub fn balance(replica: &Replica, account: &AccountId, as_of: Millis) -> Result<
     let elsewhere = totals.shares.iter().filter(|(node, share)| known && *node != me && share.held != Points::ZERO);
     let returned = slips(replica, account)
         .iter()
-        .filter(|(_, slip)| slip.sort == Sort::Redemption && slip.reversed)
-        .map(|(_, slip)| slip.points)
+        .filter(|found| found.slip.sort == Sort::Redemption && found.slip.reversed)
+        .map(|found| found.slip.points)
         .sum();
     Ok(Balance {
         account: account.clone(),
@@ -86,7 +97,7 @@ pub fn balance(replica: &Replica, account: &AccountId, as_of: Millis) -> Result<
     })
 }
 
-/// The entries of an account with the balance after each.
+/// The entries of an account with the balance after each, without remarks; and for each where the whole entry stands.
 ///
 /// # Errors
 /// [`Code::UnknownAccount`].
@@ -95,19 +106,22 @@ pub fn statement(
     account: &AccountId,
     query: StatementQuery,
     as_of: Millis,
-) -> Result<Statement, Refusal> {
+) -> Result<(Statement, Vec<(DocId, Mark)>), Refusal> {
     known(replica, account)?;
     let all = slips(replica, account);
-    let sort_of = |request: &str| all.iter().find(|(r, _)| r.as_str() == request).map(|(_, slip)| slip.sort);
     let (mut balance, mut opening, mut lines) = (Points::ZERO, Points::ZERO, Vec::new());
-    for (request, slip) in &all {
+    let mut sources = Vec::new();
+    for Found { doc, request, slip, duplicate } in all {
         let (kind, points) = match slip.sort {
             Sort::Award => (LineKind::Award, slip.points),
             Sort::Redemption => (LineKind::Redemption, Points(-slip.points.0)),
-            Sort::Reversal if sort_of(&slip.what) == Some(Sort::Redemption) => {
-                (LineKind::RedemptionReversed, slip.points)
+            Sort::Reversal => {
+                let takes_award = slip.takes != Some(Sort::Redemption);
+                let kind = if takes_award { LineKind::AwardReversed } else { LineKind::RedemptionReversed };
+                let points = if takes_award { Points(-slip.points.0) } else { slip.points };
+                // Until the entry that it takes back is here, a reversal counts nothing.
+                (kind, if slip.counted { points } else { Points::ZERO })
             }
-            Sort::Reversal => (LineKind::AwardReversed, Points(-slip.points.0)),
             Sort::Grant => (LineKind::Grant, slip.points),
         };
         if kind != LineKind::Grant {
@@ -126,6 +140,7 @@ pub fn statement(
             (Sort::Grant, Ok(node)) => org_of(replica, node).0.as_str().into(),
             _ => slip.what.clone(),
         };
+        sources.push((doc.clone(), Mark::new(request, slip)));
         lines.push(StatementLine {
             date: slip.date,
             kind,
@@ -136,8 +151,9 @@ pub fn statement(
             org_name,
             memo: "".into(),
             balance,
-            possible_duplicate_of: None,
+            possible_duplicate_of: duplicate.then(|| request.clone()),
         });
     }
-    Ok(Statement { account: account.clone(), from: query.from, to: query.to, opening, lines, closing: balance, as_of })
+    let (account, StatementQuery { from, to }) = (account.clone(), query);
+    Ok((Statement { account, from, to, opening, lines, closing: balance, as_of }, sources))
 }

@@ -3,7 +3,7 @@
 //! Tables that can be imported have all columns of the import and come out as it reads them. What summaries do not
 //! keep, such as the clerk and the remark of an entry, is read from the documents.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use axum::body::Body;
 use axum::extract::{Query, State};
@@ -12,14 +12,14 @@ use axum::response::{IntoResponse, Response};
 use xiangyue_protocol::doc::Doc;
 use xiangyue_protocol::id::Kind;
 use xiangyue_protocol::replica::Replica;
-use xiangyue_protocol::schema::{Account, Entry, RequestId};
+use xiangyue_protocol::schema::{Account, Entry};
 use xiangyue_protocol::summary::{Fact, Slip, Sort as SlipSort, Summary};
-use xiangyue_protocol::{Code, Command, DocId, Level, NodeId, OrgCode, Refusal};
+use xiangyue_protocol::{Code, Command, DocId, Level, OrgCode, Refusal};
 
 use super::docs::{blocking, records};
 use super::{Asked, Refused, Services};
 use crate::api::types::{ExportFormat, ExportQuery, Exportable, FileKind};
-use crate::documents;
+use crate::documents::{self, Mark};
 use crate::engine::Handle;
 use crate::i18n::Lang;
 use crate::tables::{self, Cell, Sort};
@@ -145,12 +145,9 @@ fn facts(replica: &Replica, kind: FileKind) -> Vec<Command> {
     }
 }
 
-/// What tells one entry from every other of its document.
-type Mark = (RequestId, NodeId, u64);
-
 /// The entries of one sort that have not been reversed, by document and number. A village sees other villages'
 /// redemptions in the merchants' counters: they are not its own to take along.
-fn slips(replica: &Replica, kind: FileKind) -> Vec<(DocId, Vec<Mark>)> {
+fn slips(replica: &Replica, kind: FileKind) -> Vec<(DocId, BTreeSet<Mark>)> {
     let sort = if kind == FileKind::Entries { SlipSort::Award } else { SlipSort::Redemption };
     let accounts = &replica.views().accounts;
     let is_village = replica.org().level() == Level::Village;
@@ -159,28 +156,18 @@ fn slips(replica: &Replica, kind: FileKind) -> Vec<(DocId, Vec<Mark>)> {
     let of_doc = |(id, doc): (&DocId, &Doc)| {
         let Summary::Points(points) = &doc.summary else { return None };
         let numbers = points.slips.keys();
-        let marks = numbers.flat_map(|request| {
-            points.under(request).filter(wanted).map(move |slip| (request.clone(), slip.author, slip.content))
-        });
+        let marks =
+            numbers.flat_map(|request| points.under(request).filter(wanted).map(move |slip| Mark::new(request, slip)));
         Some((id.clone(), marks.collect()))
     };
     replica.docs().iter().filter_map(of_doc).collect()
 }
 
 /// Reads whole entries from their documents.
-fn entries(engine: &Handle, slips: Vec<(DocId, Vec<Mark>)>) -> Result<Vec<Command>, Refusal> {
+fn entries(engine: &Handle, slips: Vec<(DocId, BTreeSet<Mark>)>) -> Result<Vec<Command>, Refusal> {
     let mut commands = Vec::new();
-    for (id, marks) in slips.into_iter().filter(|(_, marks)| !marks.is_empty()) {
-        let mut rows: BTreeMap<Mark, Option<Command>> = marks.into_iter().map(|mark| (mark, None)).collect();
-        documents::each_record(engine, &id, &mut |author, record| {
-            let Some(entry) = Entry::from_record(record) else { return };
-            let mark = (entry.request().clone(), author, Slip::of(&entry, author).content);
-            // Two lives of a node may have written one entry twice: it is one.
-            if let Some(row @ None) = rows.get_mut(&mark) {
-                *row = command(entry);
-            }
-        })?;
-        commands.extend(rows.into_values().flatten());
+    for (id, marks) in slips {
+        commands.extend(documents::entries(engine, &id, &marks)?.into_values().filter_map(command));
     }
     Ok(commands)
 }

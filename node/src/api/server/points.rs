@@ -1,17 +1,23 @@
 //! Commands, balances, statements, statistics.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use axum::Json;
 use axum::extract::{Path, Query, State};
+use smol_str::SmolStr;
 use xiangyue_protocol::replica::Mode as ReplicaMode;
-use xiangyue_protocol::schema::AccountId;
-use xiangyue_protocol::{Code, Command, Outcome, Refusal};
+use xiangyue_protocol::schema::{AccountId, Entry};
+use xiangyue_protocol::{Code, Command, DocId, Outcome, Refusal};
 
+use super::docs::blocking;
 use super::status::freshness;
 use super::{Answer, Asked, Services};
 use crate::api::types::{
     Balance, Became, CommandResult, CommandsRequest, CommandsResponse, Mode, Statement, StatementQuery, Stats,
     StatsQuery,
 };
+use crate::documents::{self, Mark};
+use crate::engine::Handle;
 use crate::stats;
 
 /// Commands in one request.
@@ -87,7 +93,32 @@ pub(super) async fn statement(
 ) -> Answer<Statement> {
     let account: AccountId = account.parse()?;
     let now = services.clock.now();
-    Ok(Json(services.engine.ask(move |replica| stats::statement(replica, &account, query, now)).await??))
+    let engine = services.engine;
+    let (statement, sources) = engine.ask(move |replica| stats::statement(replica, &account, query, now)).await??;
+    Ok(Json(blocking(move || with_remarks(&engine, statement, sources)).await?))
+}
+
+/// Adds the remarks, which only the whole entries have.
+fn with_remarks(engine: &Handle, mut statement: Statement, sources: Vec<(DocId, Mark)>) -> Result<Statement, Refusal> {
+    let mut by_doc: BTreeMap<&DocId, BTreeSet<Mark>> = BTreeMap::new();
+    for (doc, mark) in &sources {
+        by_doc.entry(doc).or_default().insert(mark.clone());
+    }
+    let mut remarks: BTreeMap<(DocId, Mark), SmolStr> = BTreeMap::new();
+    for (doc, marks) in by_doc {
+        for (mark, entry) in documents::entries(engine, doc, &marks)? {
+            let memo = match entry {
+                Entry::Award(award) => award.memo,
+                Entry::Reversal(reversal) => reversal.memo,
+                Entry::Redemption(_) | Entry::Grant(_) => continue,
+            };
+            remarks.insert((doc.clone(), mark), memo);
+        }
+    }
+    for (line, source) in statement.lines.iter_mut().zip(&sources) {
+        line.memo = remarks.remove(source).unwrap_or_default();
+    }
+    Ok(statement)
 }
 
 pub(super) async fn stats(
