@@ -190,7 +190,7 @@ impl Show for Stats {
         figure("已兑换", "points redeemed", thousands(self.redeemed.0));
         figure("已冲正", "points reversed", thousands(self.reversed.0));
         figure("净积分", "points, net", thousands(self.net.0));
-        figure("待抵扣", "debt", thousands(self.debt.0));
+        figure("欠分", "debt", thousands(self.debt.0));
         figure("余额为负的账户", "accounts below zero", count(self.accounts_negative));
         for row in &self.rows {
             figure(&row.label_zh, &row.label_en, row.shown(lang));

@@ -14,7 +14,10 @@ pub(super) fn explain(error: &Error, lang: Lang) -> Failure {
     let inner = error.source().and_then(|source| source.downcast_ref::<Refusal>());
     if let Some(refusal) = inner {
         let value = context(error, ContextKind::InvalidValue);
-        return Refusal::new(refusal.code(), format_args!("{argument} {value:?}")).into();
+        // The type may know what is allowed.
+        let allowed = Some(refusal.detail()).filter(|detail| !detail.is_empty() && !value.contains(detail));
+        let allowed = allowed.map_or_else(String::new, |detail| format!(" ({detail})"));
+        return Refusal::new(refusal.code(), format_args!("{argument} {value:?}{allowed}")).into();
     }
     Refusal::new(Code::Usage, lang.pick(zh(error, &argument), en(error))).into()
 }
@@ -119,6 +122,9 @@ mod tests {
         let (code, detail) = wrong("xiangyue award A R 5 --request S --date 2026-13-01", Lang::En);
         assert_eq!((code.as_str(), detail.as_str()), ("XY-103", "--date <DATE> \"2026-13-01\""));
         assert_eq!(wrong("xiangyue award A R 0 --request S", Lang::Zh).0, "XY-104");
+        let (code, detail) = wrong("xiangyue export people --format csv --out x", Lang::Zh);
+        assert_eq!(code, "XY-105");
+        assert!(detail.starts_with("<WHAT> \"people\" (accounts, entries,") && detail.contains("balances"), "{detail}");
         assert_eq!(wrong("xiangyue init township --code 12 --name x", Lang::Zh).0, "XY-101");
     }
 

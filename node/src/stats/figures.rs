@@ -201,7 +201,9 @@ fn further_rows(replica: &Replica, gathered: &Gathered, villages: &[VillageStat]
         ));
     }
     rows.extend(check_in_rows(replica, gathered));
-    if let Some(first) = villages.iter().max_by_key(|village| (village.merchant_points, village.merchant_redemptions)) {
+    // Before anybody has redeemed at a merchant, no village is the first.
+    let redeeming = || villages.iter().filter(|village| village.merchant_redemptions > 0);
+    if let Some(first) = redeeming().max_by_key(|village| (village.merchant_points, village.merchant_redemptions)) {
         rows.push(row(
             "L10.first_by_points",
             "商户兑换积分最多的村".into(),
@@ -217,7 +219,7 @@ fn further_rows(replica: &Replica, gathered: &Gathered, villages: &[VillageStat]
             "points",
         ));
     }
-    if let Some(first) = villages.iter().max_by_key(|village| (village.merchant_redemptions, village.merchant_points)) {
+    if let Some(first) = redeeming().max_by_key(|village| (village.merchant_redemptions, village.merchant_points)) {
         rows.push(row(
             "L10.first_by_count",
             "商户兑换次数最多的村".into(),

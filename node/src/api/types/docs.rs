@@ -170,9 +170,7 @@ impl FromStr for Exportable {
         }
         text.parse().map(Exportable::Document).map_err(|_| {
             let tables: Vec<_> = FileKind::ALL.iter().map(|kind| kind.as_str()).collect();
-            let detail =
-                format_args!("{text}: {}, balances / 110112119201/ledger/2026-11", tables.join(", ")).to_string();
-            Refusal::new(Code::BadValue, detail)
+            Refusal::new(Code::BadValue, format_args!("{}, balances, 110112119201/ledger/2026-11", tables.join(", ")))
         })
     }
 }
