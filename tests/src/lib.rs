@@ -7,10 +7,12 @@
 
 mod node;
 mod relay;
+mod replay;
 mod town;
 mod wait;
 
 pub use node::{Answer, Node, binary, example_config, journal_file, run};
 pub use relay::Relay;
+pub use replay::{Outcome, replay};
 pub use town::{ACCOUNT, ITEM, MERCHANT, NEIGHBOUR, RULE, TOWNSHIP, Town, VILLAGE, award, grant, redeem};
 pub use wait::{wait_until, wait_until_ok};

@@ -34,7 +34,7 @@ pub struct Town {
     folder: TempDir,
 }
 
-fn free_udp_address() -> String {
+pub(crate) fn free_udp_address() -> String {
     UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
 }
 
