@@ -24,6 +24,59 @@ impl ClockSpec {
     }
 }
 
+/// What a clock that is wrong shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum ClockFault {
+    /// It starts again at 1970, as a board without a battery does.
+    Epoch1970,
+    /// It is so many milliseconds ahead, or behind.
+    Offset(i64),
+}
+
+/// A node's clock. As the real node's it is never behind the highest time that was durable when the node started.
+#[derive(Debug, Clone)]
+pub struct Clock {
+    spec: ClockSpec,
+    start: Millis,
+    wrong: Option<(Micros, ClockFault)>,
+    floor: Millis,
+}
+
+impl Clock {
+    /// A clock of this sort in a run that starts at a true time.
+    pub fn new(spec: ClockSpec, start: Millis) -> Clock {
+        Clock { spec, start, wrong: None, floor: Millis(0) }
+    }
+
+    /// What the node takes the time to be.
+    pub fn shows(&self, now: Micros) -> Millis {
+        let shown = match self.wrong {
+            None => self.spec.shows(self.start, now),
+            Some((since, ClockFault::Epoch1970)) => Millis((now - since) / 1000),
+            Some((_, ClockFault::Offset(ahead))) => {
+                let offset_ms = self.spec.offset_ms.saturating_add(ahead);
+                ClockSpec { offset_ms, ..self.spec }.shows(self.start, now)
+            }
+        };
+        shown.max(self.floor)
+    }
+
+    /// It is wrong from now on.
+    pub fn goes_wrong(&mut self, now: Micros, fault: ClockFault) {
+        self.wrong = Some((now, fault));
+    }
+
+    /// It has been set right.
+    pub fn goes_right(&mut self) {
+        self.wrong = None;
+    }
+
+    /// The node has started and knows this time to be past.
+    pub fn starts(&mut self, durable: Millis) {
+        self.floor = durable;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -34,5 +87,16 @@ mod tests {
         let clock = ClockSpec { offset_ms: -500, drift_ppm: 100 };
         assert_eq!(clock.shows(Millis(1_000_000), 10_000 * SECOND), Millis(1_000_000 + 10_000_000 + 1000 - 500));
         assert_eq!(ClockSpec { offset_ms: -5000, drift_ppm: 0 }.shows(Millis(1000), 0), Millis(0));
+    }
+
+    #[test]
+    fn a_clock_that_starts_again_at_1970_is_never_behind_what_was_durable() {
+        let mut clock = Clock::new(ClockSpec::default(), Millis(5_000_000));
+        clock.goes_wrong(SECOND, ClockFault::Epoch1970);
+        assert_eq!(clock.shows(3 * SECOND), Millis(2000));
+        clock.starts(Millis(4_000_000));
+        assert_eq!(clock.shows(3 * SECOND), Millis(4_000_000));
+        clock.goes_right();
+        assert_eq!(clock.shows(3 * SECOND), Millis(5_003_000));
     }
 }

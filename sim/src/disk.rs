@@ -1,14 +1,48 @@
 //! A node's journal as a power cut sees it: what was synced stays, what was not is lost, kept or torn.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::Serialize;
-use xiangyue_protocol::segment::{Header, Segment};
-use xiangyue_protocol::{Actor, DocId, NodeId};
+use xiangyue_protocol::segment::{Header, Sealed, Segment};
+use xiangyue_protocol::{Actor, DocId, NodeId, Refusal};
 
 use crate::rng::Rng;
 use crate::scheduler::{MILLI, Micros};
+
+/// A stored segment, shared by all that hold the same bytes.
+#[derive(Debug)]
+pub struct Row {
+    /// What it says of itself.
+    pub header: Header,
+    /// As stored and sent.
+    pub bytes: Arc<[u8]>,
+    /// Hash of the bytes.
+    pub print: [u8; 16],
+}
+
+impl Row {
+    /// The row of a segment.
+    pub fn of(segment: &Segment) -> Row {
+        Row { header: segment.header.clone(), bytes: Arc::clone(&segment.bytes), print: print_of(&segment.bytes) }
+    }
+
+    /// A row of bytes from elsewhere.
+    ///
+    /// # Errors
+    /// When they have no header that can be read.
+    pub fn parse(bytes: Arc<[u8]>) -> Result<Row, Refusal> {
+        let header = Sealed::parse(Arc::clone(&bytes))?.header;
+        Ok(Row { header, print: print_of(&bytes), bytes })
+    }
+}
+
+/// The first half of a hash: enough to tell what is alike in a simulation.
+pub fn print_of(bytes: &[u8]) -> [u8; 16] {
+    let mut print = [0; 16];
+    blake3::Hasher::new().update(bytes).finalize_xof().fill(&mut print);
+    print
+}
 
 /// How a disk behaves.
 #[derive(Debug, Clone, Serialize)]
@@ -17,11 +51,13 @@ pub struct DiskParams {
     pub sync: (Micros, Micros),
     /// How often of a thousand a sync takes ten times the longest: a board's card doing its housekeeping.
     pub slow_permille: u64,
+    /// How often of a thousand a start reads the whole journal although its index had covered it.
+    pub reread_permille: u64,
 }
 
 impl Default for DiskParams {
     fn default() -> Self {
-        DiskParams { sync: (MILLI, 30 * MILLI), slow_permille: 20 }
+        DiskParams { sync: (MILLI, 30 * MILLI), slow_permille: 20, reread_permille: 500 }
     }
 }
 
@@ -47,17 +83,19 @@ pub struct Damage {
 /// The journal.
 #[derive(Debug, Default, Clone)]
 pub struct Disk {
-    rows: Vec<(Header, Arc<[u8]>)>,
+    rows: Vec<Arc<Row>>,
     synced: usize,
+    /// Rows of which a bit has turned.
+    damaged: BTreeSet<usize>,
     index: BTreeMap<(DocId, Actor), Vec<usize>>,
 }
 
 impl Disk {
     /// Appends without syncing.
-    pub fn append(&mut self, segment: &Segment) {
-        let key = (segment.header.doc.clone(), segment.header.actor);
+    pub fn append(&mut self, row: Arc<Row>) {
+        let key = (row.header.doc.clone(), row.header.actor);
         self.index.entry(key).or_default().push(self.rows.len());
-        self.rows.push((segment.header.clone(), Arc::clone(&segment.bytes)));
+        self.rows.push(row);
     }
 
     /// Rows appended, synced or not.
@@ -81,28 +119,28 @@ impl Disk {
     }
 
     /// All rows, oldest first.
-    pub fn rows(&self) -> impl Iterator<Item = &(Header, Arc<[u8]>)> {
+    pub fn rows(&self) -> impl Iterator<Item = &Arc<Row>> {
         self.rows.iter()
     }
 
     /// Rows that are safe from a power cut.
-    pub fn safe_rows(&self) -> impl Iterator<Item = &(Header, Arc<[u8]>)> {
+    pub fn safe_rows(&self) -> impl Iterator<Item = &Arc<Row>> {
         self.rows[..self.synced].iter()
     }
 
     /// The stored segments of this actor and document that end after `after`, up to and with `upto`.
-    pub fn stored(&self, doc: &DocId, actor: Actor, after: u64, upto: u64) -> Vec<Arc<[u8]>> {
-        let rows = self.index.get(&(doc.clone(), actor)).into_iter().flatten().map(|at| &self.rows[*at]);
-        rows.filter(|(header, _)| header.last > after && header.first <= upto)
-            .map(|(_, bytes)| Arc::clone(bytes))
-            .collect()
+    pub fn stored(&self, doc: &DocId, actor: Actor, after: u64, upto: u64) -> Vec<Arc<Row>> {
+        let rows = self.index.get(&(doc.clone(), actor)).map_or(&[][..], |rows| rows);
+        let from = rows.partition_point(|at| self.rows[*at].header.last <= after);
+        let rows = rows[from..].iter().map(|at| &self.rows[*at]);
+        rows.take_while(|row| row.header.first <= upto).cloned().collect()
     }
 
     /// Whether a segment of this actor and document that ends at `last` is safe from a power cut.
     pub fn holds_safely(&self, doc: &DocId, actor: Actor, last: u64) -> bool {
         let rows = self.index.get(&(doc.clone(), actor));
         rows.is_some_and(|rows| {
-            let at = rows.partition_point(|row| self.rows[*row].0.last < last);
+            let at = rows.partition_point(|row| self.rows[*row].header.last < last);
             rows.get(at).is_some_and(|row| *row < self.synced)
         })
     }
@@ -112,13 +150,16 @@ impl Disk {
         let own = self.index.iter().filter(move |((_, actor), _)| actor.node == node);
         own.filter_map(|((doc, actor), rows)| {
             let last = rows.iter().rev().find(|row| **row < self.synced)?;
-            Some((doc, *actor, self.rows[*last].0.last))
+            Some((doc, *actor, self.rows[*last].header.last))
         })
     }
 
     /// The power goes: of what was not synced a prefix may be there whole, and one more row in part.
     pub fn crash(&mut self, rng: &mut Rng) -> Damage {
         let unsynced = self.unsynced() as u64;
+        if unsynced == 0 {
+            return Damage::default();
+        }
         let kept = if rng.chance(400) { rng.between(0, unsynced) } else { 0 };
         let torn = u64::from(kept < unsynced && rng.chance(500));
         self.cut(self.synced + usize::try_from(kept).unwrap_or(0));
@@ -133,10 +174,45 @@ impl Disk {
 
     /// Cuts the journal back to its first rows, as an old backup or a lying disk does.
     pub fn cut(&mut self, rows: usize) {
-        self.rows.truncate(rows);
-        self.synced = self.synced.min(rows);
-        for at in self.index.values_mut() {
-            at.retain(|at| *at < rows);
+        for row in self.rows.drain(rows.min(self.rows.len())..) {
+            let key = (row.header.doc.clone(), row.header.actor);
+            if let Some(at) = self.index.get_mut(&key) {
+                at.pop();
+                if at.is_empty() {
+                    self.index.remove(&key);
+                }
+            }
         }
+        self.synced = self.synced.min(rows);
+    }
+
+    /// Whether a bit has turned that nobody has found yet.
+    pub fn is_damaged(&self) -> bool {
+        !self.damaged.is_empty()
+    }
+
+    /// A bit of this row turns.
+    pub fn damage(&mut self, row: usize) {
+        self.damaged.extend((row < self.rows.len()).then_some(row));
+    }
+
+    /// Recovery leaves out rows whose hash is wrong, and those of the same branch that build on them. Says whether
+    /// there were any.
+    pub fn drop_damaged(&mut self) -> bool {
+        if self.damaged.is_empty() {
+            return false;
+        }
+        let mut broken: BTreeSet<(DocId, Actor)> = BTreeSet::new();
+        let all = std::mem::take(self);
+        for (at, row) in all.rows.into_iter().enumerate() {
+            let branch = (row.header.doc.clone(), row.header.actor);
+            if all.damaged.contains(&at) || broken.contains(&branch) {
+                broken.insert(branch);
+            } else {
+                self.append(row);
+            }
+        }
+        self.synced = self.rows.len();
+        true
     }
 }

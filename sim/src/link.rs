@@ -23,6 +23,8 @@ pub struct LinkClass {
     pub redial: (Micros, Micros),
     /// When the link is there at all, such as a courier's weekly visit; always if none.
     pub duty: Option<Duty>,
+    /// Frames that may be on their way towards one end; a peer that is further behind is disconnected.
+    pub queue: usize,
 }
 
 impl Default for LinkClass {
@@ -35,6 +37,7 @@ impl Default for LinkClass {
             notice: (10 * MILLI, 3 * SECOND),
             redial: (100 * MILLI, 4 * SECOND),
             duty: None,
+            queue: 16_384,
         }
     }
 }
@@ -81,12 +84,18 @@ pub struct Conn {
     pub peers: [PeerId; 2],
     /// False once it has broken.
     pub alive: bool,
+    /// Whether what is sent towards each end gets there.
+    pub carries: [bool; 2],
     /// Ends that have been told that it is up.
     pub up: [bool; 2],
     /// Ends that have heard from the other.
     pub heard: [bool; 2],
     /// Ends that have been told that it is gone.
     pub noticed: [bool; 2],
+    /// Frames on their way towards each end.
+    pub in_flight: [usize; 2],
+    /// Counts breaks, so that nothing sent before one arrives after it.
+    pub era: u32,
     /// When the last frame sent towards each end arrives: nothing overtakes it.
     last_arrival: [Micros; 2],
     /// When the line towards each end is free again.
@@ -101,25 +110,42 @@ impl Conn {
             nodes,
             peers,
             alive: true,
+            carries: [true; 2],
             up: [false; 2],
             heard: [false; 2],
             noticed: [false; 2],
+            in_flight: [0; 2],
+            era: 0,
             last_arrival: up_at,
             free_at: [0; 2],
         }
     }
 
-    /// The end at which this node calls it so.
-    pub fn side_of(&self, node: usize, peer: PeerId) -> Option<usize> {
-        (0..2).find(|side| self.nodes[*side] == node && self.peers[*side] == peer)
+    /// Up once more as if it had never been away, with nothing on its way: what a driver must not do.
+    pub fn revive(&mut self, up_at: [Micros; 2]) {
+        let era = self.era + 1;
+        *self = Conn { up: [true; 2], era, ..Conn::new(self.link, self.nodes, self.peers, up_at) };
     }
 
-    /// When a frame of so many bytes, sent now towards an end, arrives there.
-    pub fn arrival(&mut self, now: Micros, to: usize, bytes: u64, params: &LinkClass, rng: &mut Rng) -> Micros {
-        let busy = params.bandwidth.map_or(0, |rate| bytes * SECOND / rate.max(1));
-        let sent = self.free_at[to].max(now) + busy;
+    /// When a frame of so many bytes, sent now towards an end, arrives there. `cell_free_at` is when the shared
+    /// cell has sent what others gave it.
+    pub fn arrival(
+        &mut self,
+        now: Micros,
+        to: usize,
+        bytes: u64,
+        (class, extra): (&LinkClass, Micros),
+        cell: Option<(&Cell, &mut Micros)>,
+        rng: &mut Rng,
+    ) -> Micros {
+        let busy = class.bandwidth.map_or(0, |rate| bytes.saturating_mul(SECOND) / rate.max(1));
+        let mut sent = self.free_at[to].max(now) + busy;
+        if let Some((cell, free_at)) = cell {
+            sent = sent.max((*free_at).max(now) + bytes.saturating_mul(SECOND) / cell.bandwidth.max(1));
+            *free_at = sent;
+        }
         self.free_at[to] = sent;
-        let arrival = (sent + params.latency(rng)).max(self.last_arrival[to] + 1);
+        let arrival = (sent + class.latency(rng) + extra).max(self.last_arrival[to] + 1);
         self.last_arrival[to] = arrival;
         arrival
     }
@@ -142,7 +168,20 @@ mod tests {
         let mut rng = Rng::new(1, "link", "latency");
         let params = LinkClass { loss_permille: 200, ..LinkClass::default() };
         let mut conn = Conn::new(0, [0, 1], [PeerId(0), PeerId(1)], [5, 5]);
-        let arrivals: Vec<Micros> = (0..200).map(|now| conn.arrival(now, 1, 100, &params, &mut rng)).collect();
+        let arrivals: Vec<Micros> =
+            (0..200).map(|now| conn.arrival(now, 1, 100, (&params, 0), None, &mut rng)).collect();
         assert!(arrivals.is_sorted_by(|a, b| a < b), "{arrivals:?}");
+    }
+
+    #[test]
+    fn links_of_one_cell_wait_for_each_other() {
+        let mut rng = Rng::new(1, "link", "latency");
+        let params = LinkClass { latency: (0, 0), loss_permille: 0, bandwidth: None, ..LinkClass::default() };
+        let (cell, mut free_at) = (Cell { name: "2G".into(), bandwidth: 100 }, 0);
+        let mut arrive = |link| {
+            let mut conn = Conn::new(link, [0, 1], [PeerId(0), PeerId(1)], [0, 0]);
+            conn.arrival(0, 1, 50, (&params, 7), Some((&cell, &mut free_at)), &mut rng)
+        };
+        assert_eq!([arrive(0), arrive(1), arrive(2)], [SECOND / 2 + 7, SECOND + 7, SECOND * 3 / 2 + 7]);
     }
 }

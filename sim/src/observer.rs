@@ -121,14 +121,17 @@ pub trait Observer {
 #[derive(Debug, Default)]
 pub(crate) struct Told {
     pub(crate) wants_events: bool,
+    pub(crate) wants_deliveries: bool,
     pub(crate) events: Vec<TraceEvent>,
     pub(crate) deliveries: Vec<Delivery>,
+    pub(crate) samples: Vec<Sample>,
 }
 
 impl Told {
     /// Nothing yet, and only what this observer wants.
     pub(crate) fn to(watch: &dyn Observer) -> Told {
-        Told { wants_events: watch.wants_events(), ..Told::default() }
+        let (wants_events, wants_deliveries) = (watch.wants_events(), watch.wants_deliveries());
+        Told { wants_events, wants_deliveries, ..Told::default() }
     }
 
     /// Notes that something happened, if anybody wants to know; only then is it described.
@@ -149,6 +152,7 @@ impl Told {
     pub(crate) fn pass_on(&mut self, watch: &mut dyn Observer) {
         self.events.drain(..).for_each(|event| watch.event(&event));
         self.deliveries.drain(..).for_each(|delivery| watch.delivery(&delivery));
+        self.samples.drain(..).for_each(|sample| watch.sample(&sample));
     }
 }
 

@@ -7,7 +7,7 @@ use xiangyue_protocol::policy::Policy;
 use xiangyue_protocol::schema::AccountId;
 use xiangyue_protocol::{Date, Millis, OrgCode};
 
-use crate::clock::ClockSpec;
+use crate::clock::{ClockFault, ClockSpec};
 use crate::disk::DiskParams;
 use crate::link::{Cell, LinkClass, LinkSpec};
 use crate::mutant::Mutant;
@@ -119,6 +119,118 @@ pub enum Fault {
         /// How long it stays down.
         down: Micros,
     },
+    /// Every link between these nodes and the others is cut and whole again by turns.
+    Flap {
+        /// One side of the cut, by position in the plan.
+        island: BTreeSet<usize>,
+        /// How long it is whole each time.
+        up: Micros,
+        /// How long it is cut each time.
+        down: Micros,
+        /// How long this goes on.
+        lasts: Micros,
+    },
+    /// A node's clock is wrong.
+    Clock {
+        /// Which.
+        node: usize,
+        /// What it shows instead.
+        shows: ClockFault,
+        /// How long.
+        lasts: Micros,
+    },
+    /// The township revokes a node.
+    Revoke {
+        /// Which.
+        node: usize,
+    },
+    /// A village's node writes two different entries under one number, and tells one peer the one, the others the other.
+    Equivocate {
+        /// Which.
+        node: usize,
+    },
+    /// A node alters a byte of every segment of others that it passes on.
+    Forge {
+        /// Which.
+        node: usize,
+        /// How long.
+        lasts: Micros,
+    },
+    /// A node reads two thousand times slower than its line is.
+    SlowPeer {
+        /// Which.
+        node: usize,
+        /// How long.
+        lasts: Micros,
+    },
+    /// A node sends well-signed segments whose predecessors nobody has.
+    Flood {
+        /// Which.
+        node: usize,
+        /// How long.
+        lasts: Micros,
+        /// How many a second, to each peer.
+        per_second: u64,
+    },
+    /// A node's disk has no room: it takes nothing in and sends what it has.
+    DiskFull {
+        /// Which.
+        node: usize,
+        /// How long.
+        lasts: Micros,
+    },
+    /// A sync of a node's journal fails: the node stops, and is started again.
+    IoError {
+        /// Which.
+        node: usize,
+        /// Which of the coming syncs, from 1.
+        nth: u64,
+    },
+    /// A bit of a stored segment turns. The node is restarted and finds it; what does not read back is fetched again.
+    BitFlip {
+        /// Which.
+        node: usize,
+    },
+}
+
+impl Fault {
+    /// The node that it is about, if it is one.
+    pub fn node(&self) -> Option<usize> {
+        match self {
+            Fault::Cut { .. } | Fault::Flap { .. } | Fault::Break { .. } => None,
+            Fault::Crash { node, .. }
+            | Fault::Backup { node }
+            | Fault::Restore { node, .. }
+            | Fault::Clock { node, .. }
+            | Fault::Revoke { node }
+            | Fault::Equivocate { node }
+            | Fault::Forge { node, .. }
+            | Fault::SlowPeer { node, .. }
+            | Fault::Flood { node, .. }
+            | Fault::DiskFull { node, .. }
+            | Fault::IoError { node, .. }
+            | Fault::BitFlip { node } => Some(*node),
+        }
+    }
+
+    /// Whether it leaves branches that not everybody has, and that are spoken of at each greeting.
+    pub fn is_hostile(&self) -> bool {
+        matches!(self, Fault::Revoke { .. } | Fault::Equivocate { .. } | Fault::Flood { .. })
+    }
+
+    /// How long it lasts, if it is one that lasts. It ends with the load in any case.
+    pub fn lasts(&self) -> Option<Micros> {
+        match self {
+            Fault::Cut { lasts, .. }
+            | Fault::Flap { lasts, .. }
+            | Fault::Clock { lasts, .. }
+            | Fault::Forge { lasts, .. }
+            | Fault::SlowPeer { lasts, .. }
+            | Fault::Flood { lasts, .. }
+            | Fault::DiskFull { lasts, .. } => Some(*lasts),
+            _ => None,
+        }
+    }
 }
 
 /// What happens when.

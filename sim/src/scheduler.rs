@@ -1,8 +1,11 @@
 //! The event queue: virtual time, and the order of what happens at the same moment.
 
-use std::collections::BTreeMap;
+use std::cmp::{Ordering, Reverse};
+use std::collections::BinaryHeap;
 
 use serde::Serialize;
+
+use crate::rng::Rng;
 
 /// Virtual microseconds since the start of a run.
 pub type Micros = u64;
@@ -25,17 +28,58 @@ pub struct Duty {
     pub jitter: Micros,
 }
 
+impl Duty {
+    /// When it next comes on, at `now` or later, and how long it then stays.
+    pub fn next(&self, now: Micros, rng: &mut Rng) -> (Micros, Micros) {
+        let period = self.period.max(1);
+        let turns = now.saturating_sub(self.phase).div_ceil(period);
+        let late = rng.between(0, self.jitter);
+        (self.phase.saturating_add(turns.saturating_mul(period)).saturating_add(late), self.on)
+    }
+
+    /// Whether it is on, not counting jitter.
+    pub fn is_on(&self, now: Micros) -> bool {
+        now >= self.phase && (now - self.phase) % self.period.max(1) < self.on
+    }
+}
+
 /// Events by time; at one time, in the order in which they were put in.
 #[derive(Debug)]
 pub struct Scheduler<E> {
-    queue: BTreeMap<(Micros, u64), E>,
+    queue: BinaryHeap<Entry<E>>,
     sequence: u64,
     now: Micros,
 }
 
+#[derive(Debug)]
+struct Entry<E> {
+    key: Reverse<(Micros, u64)>,
+    event: E,
+}
+
+impl<E> PartialEq for Entry<E> {
+    fn eq(&self, other: &Self) -> bool {
+        self.key == other.key
+    }
+}
+
+impl<E> Eq for Entry<E> {}
+
+impl<E> PartialOrd for Entry<E> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl<E> Ord for Entry<E> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.key.cmp(&other.key)
+    }
+}
+
 impl<E> Default for Scheduler<E> {
     fn default() -> Self {
-        Scheduler { queue: BTreeMap::new(), sequence: 0, now: 0 }
+        Scheduler { queue: BinaryHeap::new(), sequence: 0, now: 0 }
     }
 }
 
@@ -48,7 +92,7 @@ impl<E> Scheduler<E> {
     /// Puts an event at `time`, or now if that is past.
     pub fn at(&mut self, time: Micros, event: E) {
         self.sequence += 1;
-        self.queue.insert((time.max(self.now), self.sequence), event);
+        self.queue.push(Entry { key: Reverse((time.max(self.now), self.sequence)), event });
     }
 
     /// Puts an event `delay` from now.
@@ -58,19 +102,24 @@ impl<E> Scheduler<E> {
 
     /// Takes the next event and moves the time to it.
     pub fn take(&mut self) -> Option<(Micros, u64, E)> {
-        let ((time, sequence), event) = self.queue.pop_first()?;
+        let Entry { key: Reverse((time, sequence)), event } = self.queue.pop()?;
         self.now = time;
         Some((time, sequence, event))
     }
 
     /// When the next event is due.
     pub fn next_time(&self) -> Option<Micros> {
-        self.queue.first_key_value().map(|((time, _), _)| *time)
+        self.queue.peek().map(|entry| entry.key.0.0)
     }
 
-    /// What is still to come.
-    pub fn waiting(&self) -> impl Iterator<Item = &E> {
-        self.queue.values()
+    /// How many are still to come.
+    pub fn len(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Whether nothing is to come.
+    pub fn is_empty(&self) -> bool {
+        self.queue.is_empty()
     }
 }
 
@@ -88,5 +137,13 @@ mod tests {
         scheduler.at(5, 'x');
         let rest: Vec<_> = std::iter::from_fn(|| scheduler.take()).map(|(time, _, event)| (time, event)).collect();
         assert_eq!(rest, [(10, 'b'), (10, 'x'), (20, 'c')]);
+    }
+
+    #[test]
+    fn a_rhythm_comes_on_at_its_phase_and_every_period_after() {
+        let duty = Duty { period: 100, on: 10, phase: 30, jitter: 0 };
+        let mut rng = Rng::new(1, "a", "duty");
+        assert_eq!([0, 30, 31, 130].map(|now| duty.next(now, &mut rng)), [(30, 10), (30, 10), (130, 10), (130, 10)]);
+        assert_eq!([29, 30, 39, 40, 135].map(|now| duty.is_on(now)), [false, true, true, false, true]);
     }
 }

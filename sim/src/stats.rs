@@ -2,12 +2,7 @@
 //!
 //! A green run means little if its partition cut nothing and its crash hit nothing. "Sometimes" counts say so.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use xiangyue_protocol::segment::Header;
-use xiangyue_protocol::{Actor, DocId};
-
-use crate::scheduler::{MILLI, Micros};
+use std::collections::BTreeMap;
 
 macro_rules! sometimes {
     ($($(#[$doc:meta])* $name:ident $text:literal;)*) => {
@@ -18,6 +13,8 @@ macro_rules! sometimes {
         impl Sometimes {
             /// All of them.
             pub const ALL: &[Sometimes] = &[$(Sometimes::$name,)*];
+            /// Those that partitions, breaks, crashes and restores alone bring about.
+            pub const USUAL: &[Sometimes] = Sometimes::ALL.split_at(Sometimes::CameThroughOneWay as usize).0;
             /// For tables and summaries.
             pub fn text(self) -> &'static str { match self { $(Sometimes::$name => $text,)* } }
         }
@@ -69,6 +66,49 @@ sometimes! {
     RefusedFrozen "a restored node refused to spend";
     /// A restored node was let go again.
     Thawed "a restored node was let spend again";
+    // What only some faults bring about.
+    /// A frame came over a connection that carried one way only.
+    CameThroughOneWay "a frame came over a connection that carried one way only";
+    /// A flapping partition was cut.
+    Flapped "a flapping partition was cut";
+    /// A node that has power by turns was switched on.
+    PowerCameBack "a node that has power by turns was switched on";
+    /// A link that is there by turns came on.
+    LinkCameOn "a link that is there by turns came on";
+    /// An entry was refused because the node's clock was behind its date.
+    RefusedWrongClock "an entry was refused because the node's clock was behind its date";
+    /// A peer that did not keep up was disconnected.
+    ClosedSlowPeer "a peer that did not keep up was disconnected";
+    /// A connection took the place of an older one with the same peer.
+    ReplacedConnection "a connection took the place of an older one with the same peer";
+    /// A node refused to write because its disk was full.
+    RefusedDiskFull "a node refused to write because its disk was full";
+    /// A sync failed, and the node stopped.
+    IoFailed "a sync failed and the node stopped";
+    /// A node started with damaged rows in its journal.
+    StartedDamaged "a node started with damaged rows in its journal";
+    /// A node was revoked.
+    Revoked "a node was revoked";
+    /// What a revoked node had written was refused.
+    RefusedRevoked "what a revoked node had written was refused";
+    /// A node wrote two entries under one number.
+    Equivocated "a node wrote two entries under one number";
+    /// A second entry under one number was refused.
+    RefusedFork "a second entry under one number was refused";
+    /// A relay altered a segment.
+    Forged "a relay altered a segment";
+    /// An altered segment was refused.
+    RefusedForgery "an altered segment was refused";
+    /// A segment without predecessors was sent on purpose.
+    Flooded "a segment without predecessors was sent on purpose";
+    /// A node greeted that speaks a later version.
+    MetNewerVersion "a node greeted that speaks a later version";
+    /// A record of a kind was written that this version does not know.
+    WroteUnknownKind "a record was written of a kind that this version does not know";
+    /// An alarm was raised that a fault of the plan explains.
+    AlarmRaised "an alarm was raised that a fault explains";
+    /// The core came to rest on its own.
+    CoreRestedAlone "the core came to rest on its own";
 }
 
 /// Delays and costs of one run.
@@ -94,7 +134,6 @@ pub struct Stats {
     pub redundant: u64,
     /// Virtual milliseconds from writing a segment until its last reader had it.
     pub convergence: Vec<u64>,
-    spreading: BTreeMap<(DocId, Actor, u64), (Micros, BTreeSet<usize>)>,
 }
 
 impl Stats {
@@ -111,21 +150,6 @@ impl Stats {
     /// How often something happened.
     pub fn count(&self, what: Sometimes) -> u64 {
         self.sometimes.get(&what).copied().unwrap_or(0)
-    }
-
-    /// A node has put a segment into its journal: its author's first, then `readers` others over time.
-    pub fn appended(&mut self, now: Micros, node: usize, is_author: bool, header: &Header, readers: usize) {
-        let key = (header.doc.clone(), header.actor, header.last);
-        if is_author && !self.spreading.contains_key(&key) {
-            self.segments += 1;
-            self.changes += header.last - header.first + 1;
-            self.spreading.insert(key, (now, BTreeSet::from([node])));
-            return;
-        }
-        let Some((written, holders)) = self.spreading.get_mut(&key) else { return };
-        if holders.insert(node) && holders.len() == readers {
-            self.convergence.push((now - *written) / MILLI);
-        }
     }
 
     /// Adds another run's counts, for a table over seeds.

@@ -13,11 +13,13 @@ impl Trace {
     /// Enters that at `time`, at node `at`, `what` happened with `detail`.
     pub fn note(&mut self, time: Micros, at: usize, what: &str, detail: &[u8]) {
         self.notes += 1;
-        self.hasher.update(&time.to_be_bytes());
-        self.hasher.update(&(at as u64).to_be_bytes());
-        self.hasher.update(&(what.len() as u64).to_be_bytes());
+        let mut head = [0; 20];
+        head[..8].copy_from_slice(&time.to_be_bytes());
+        head[8..12].copy_from_slice(&u32::try_from(at).unwrap_or(u32::MAX).to_be_bytes());
+        head[12..16].copy_from_slice(&u32::try_from(what.len()).unwrap_or(u32::MAX).to_be_bytes());
+        head[16..].copy_from_slice(&u32::try_from(detail.len()).unwrap_or(u32::MAX).to_be_bytes());
+        self.hasher.update(&head);
         self.hasher.update(what.as_bytes());
-        self.hasher.update(&(detail.len() as u64).to_be_bytes());
         self.hasher.update(detail);
     }
 

@@ -3,7 +3,8 @@
 //! A clerk repeats a request under its old number until it is answered, and sometimes repeats one that was. Each
 //! has randomness of its own. A clerk sees no more than a person does: answers, and the accounts that exist.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use serde::Serialize;
 use xiangyue_protocol::replica::Ticket;
@@ -22,6 +23,8 @@ use crate::scheduler::{MILLI, Micros, SECOND};
 pub struct Workload {
     /// Shortest and longest time between two requests at one node.
     pub every: (Micros, Micros),
+    /// Shortest and longest time until a clerk asks again for what was not answered.
+    pub again: (Micros, Micros),
     /// Longest time for which commands wait to be written together.
     pub gather: Micros,
     /// Requests that were answered and are made again all the same.
@@ -42,6 +45,7 @@ impl Default for Workload {
     fn default() -> Self {
         Workload {
             every: (200 * MILLI, 2 * SECOND),
+            again: (200 * MILLI, 2 * SECOND),
             gather: 40 * MILLI,
             retry_permille: 60,
             redeem_permille: 300,
@@ -53,6 +57,9 @@ impl Default for Workload {
     }
 }
 
+/// Acknowledged wishes that a clerk may repeat or take back.
+const REMEMBERED: usize = 12;
+
 /// Something that a clerk wants done, until it is answered.
 #[derive(Debug, Clone)]
 pub struct Wish {
@@ -62,12 +69,16 @@ pub struct Wish {
     pub tries: u32,
     /// Whether a crash took the answer to an earlier try.
     pub answer_lost: bool,
+    /// Whether it has been acknowledged before.
+    pub answered: bool,
+    /// Whether the township needs it to begin with.
+    pub is_setup: bool,
 }
 
 impl Wish {
     /// A fresh wish.
     pub fn new(commands: Vec<Command>) -> Wish {
-        Wish { commands, tries: 0, answer_lost: false }
+        Wish { commands, tries: 0, answer_lost: false, answered: false, is_setup: false }
     }
 }
 
@@ -78,19 +89,21 @@ pub struct Clerk {
     name: String,
     rng: Rng,
     numbered: u64,
-    merchants: Vec<OrgCode>,
-    accounts: Vec<AccountId>,
+    merchants: Arc<[OrgCode]>,
+    accounts: Arc<[AccountId]>,
+    /// Whether the clerk waits for the power to come back.
+    pub away: bool,
     /// Wishes to be asked for, again or for the first time.
     pub pending: VecDeque<Wish>,
     /// Wishes that the node has taken and not yet acknowledged.
     pub waiting: BTreeMap<Ticket, Wish>,
-    /// Wishes that were acknowledged.
-    pub done: Vec<Wish>,
+    /// The last wishes that were acknowledged.
+    done: VecDeque<Wish>,
 }
 
 impl Clerk {
     /// The clerk of `name`, of `org`, who knows these accounts and merchants.
-    pub fn new(seed: u64, name: &str, org: &OrgCode, accounts: Vec<AccountId>, merchants: Vec<OrgCode>) -> Clerk {
+    pub fn new(seed: u64, name: &str, org: &OrgCode, accounts: Arc<[AccountId]>, merchants: Arc<[OrgCode]>) -> Clerk {
         Clerk {
             org: org.clone(),
             name: name.to_owned(),
@@ -98,15 +111,25 @@ impl Clerk {
             numbered: 0,
             merchants,
             accounts,
+            away: false,
             pending: VecDeque::new(),
             waiting: BTreeMap::new(),
-            done: Vec::new(),
+            done: VecDeque::new(),
         }
     }
 
-    /// When this clerk comes again.
-    pub fn pause(&mut self, params: &Workload) -> Micros {
-        self.rng.between(params.every.0, params.every.1)
+    /// When this clerk comes again; soon, if something has not been answered.
+    pub fn pause(&mut self, params: &Workload, waits: bool) -> Micros {
+        let pause = self.rng.between(params.every.0, params.every.1);
+        if waits { pause.min(self.rng.between(params.again.0, params.again.1)) } else { pause }
+    }
+
+    /// Something was acknowledged.
+    pub fn remember(&mut self, wish: Wish) {
+        self.done.push_back(wish);
+        if self.done.len() > REMEMBERED {
+            self.done.pop_front();
+        }
     }
 
     /// How long this clerk's commands wait to be written together with others.
@@ -123,8 +146,7 @@ impl Clerk {
             return None;
         }
         if may_repeat && self.rng.chance(params.retry_permille) {
-            let recent = self.done.len().saturating_sub(12);
-            return self.rng.pick(&self.done[recent..]).cloned();
+            return self.rng.pick(self.done.make_contiguous()).cloned();
         }
         self.invent(params, today).map(|command| Wish::new(vec![command]))
     }
@@ -200,8 +222,7 @@ impl Clerk {
     }
 
     fn reverse(&mut self, date: Date) -> Option<Command> {
-        let recent = self.done.len().saturating_sub(10);
-        let of = self.done[recent..].iter().flat_map(|wish| &wish.commands).filter_map(|command| match command {
+        let of = self.done.iter().flat_map(|wish| &wish.commands).filter_map(|command| match command {
             Command::Award(award) => Some(award.request.clone()),
             Command::Redeem(redemption) => Some(redemption.request.clone()),
             _ => None,
@@ -213,36 +234,44 @@ impl Clerk {
     }
 }
 
-/// What each clerk asks for first: the township names everybody and everything, villages open their accounts.
+/// What each clerk asks for first: a township names everybody under it and everything, villages open their accounts.
 pub fn first_wishes(plan: &Plan, nodes: &[SimNode]) -> Vec<Vec<Wish>> {
-    let since = plan.since;
-    let mut directory = Vec::new();
-    for node in nodes {
-        let (code, public_key) = (node.org.clone(), node.public_key());
-        directory.push(Command::Org(Org { code: code.clone(), name: node.name.as_str().into(), version: 1 }));
-        let address = Default::default();
-        directory.push(Command::Node(NodeEntry { node: node.id(), public_key, org: code, address }));
-    }
-    let rule = Rule {
-        code: name("R1"),
-        cohort: Cohort::Villager,
-        points: Points(100),
-        daily_cap: None,
-        effective_from: since,
-    };
-    let rules =
-        vec![Command::Rule(rule), Command::Item(Item { code: name("I1"), price: Points::ZERO, effective_from: since })];
+    let setup = |commands| Wish { is_setup: true, ..Wish::new(commands) };
     let mut wishes = vec![Vec::new(); nodes.len()];
-    if let Some(township) = wishes.first_mut() {
-        township.extend([Wish::new(directory), Wish::new(rules)]);
+    let mut named = BTreeSet::new();
+    for (n, node) in nodes.iter().enumerate().filter(|(_, node)| node.org.level() == Level::Township) {
+        if named.insert(node.org.clone()) {
+            wishes[n].extend([setup(directory(&node.org, nodes)), setup(rule_book(plan.since))]);
+        }
     }
     for (account, village) in &plan.accounts {
         let (account, holder, cohort) = (account.clone(), HolderKind::Person, Cohort::Villager);
-        let account = Account { account, holder, cohort, opened: since };
+        let account = Account { account, holder, cohort, opened: plan.since };
         let command = Command::Account { village: nodes[*village].org.clone(), account };
-        wishes[*village].push(Wish::new(vec![command]));
+        wishes[*village].push(setup(vec![command]));
     }
     wishes
+}
+
+fn directory(township: &OrgCode, nodes: &[SimNode]) -> Vec<Command> {
+    let mut commands = Vec::new();
+    let mut named = BTreeSet::new();
+    for node in nodes.iter().filter(|node| node.org.is_within(township)) {
+        let (code, public_key) = (node.org.clone(), node.public_key());
+        if named.insert(code.clone()) {
+            commands.push(Command::Org(Org { code: code.clone(), name: node.name.as_str().into(), version: 1 }));
+        }
+        let address = Default::default();
+        commands.push(Command::Node(NodeEntry { node: node.id(), public_key, org: code, address }));
+    }
+    commands
+}
+
+fn rule_book(effective_from: Date) -> Vec<Command> {
+    let (code, cohort, points) = (name("R1"), Cohort::Villager, Points(100));
+    let rule = Rule { code, cohort, points, daily_cap: None, effective_from };
+    let item = Item { code: name("I1"), price: Points::ZERO, effective_from };
+    vec![Command::Rule(rule), Command::Item(item)]
 }
 
 /// A name that is known to be well formed.

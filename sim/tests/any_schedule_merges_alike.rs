@@ -167,7 +167,7 @@ impl Run {
             let mut rng = Rng::new(seed, "township", &format!("order {order}"));
             let mut streams = std::collections::BTreeMap::<_, std::collections::VecDeque<_>>::new();
             for row in &rows {
-                streams.entry((row.0.doc.clone(), row.0.actor)).or_default().push_back(row);
+                streams.entry((row.header.doc.clone(), row.header.actor)).or_default().push_back(row);
             }
             let mut shuffled = Vec::new();
             while !streams.is_empty() {

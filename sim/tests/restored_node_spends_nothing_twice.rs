@@ -6,6 +6,7 @@ use pairs::{Pairs, award, grant, redeem, reverse};
 use xiangyue_protocol::Code;
 use xiangyue_protocol::replica::Alarm;
 use xiangyue_protocol::schema::Points;
+use xiangyue_sim::mutant::Mutant;
 
 /// Village 1 awards 50 points, is backed up, and redeems 40 of them, which the township learns.
 fn restored() -> Pairs {
@@ -67,12 +68,9 @@ fn a_second_life_under_the_old_incarnation_is_noticed_even_in_a_document_that_it
     pairs.connect(1, 0);
     assert!(pairs.commit(1, &[award("a", &account, 50)])[0].is_ok());
     pairs.settle();
+    // Somebody copied the old identity along with the journal, and nothing draws a new life.
+    pairs.nodes[1].mutant = Some(Mutant::ReuseIncarnation);
     pairs.restore(1);
-    // Somebody copied the old identity along with the journal.
-    pairs.nodes[1].incarnation = 1;
-    pairs.nodes[1].frozen = false;
-    pairs.crash(1);
-    pairs.nodes[1].frozen = false;
     pairs.connect(1, 0);
     pairs.settle();
     assert!(pairs.alarms.contains(&Alarm::Cloned), "{:?}", pairs.alarms);

@@ -8,10 +8,9 @@ use std::sync::Arc;
 use pairs::{Pairs, award, grant, redeem, reverse};
 use xiangyue_protocol::Kind;
 use xiangyue_protocol::replica::Replica;
-use xiangyue_protocol::segment::Header;
 use xiangyue_protocol::summary::{PointsSummary, Summary};
 
-type Row = (Header, Arc<[u8]>);
+type Row = Arc<xiangyue_sim::disk::Row>;
 
 /// Every order of a document's segments that keeps each actor's own.
 fn orders(rows: &[Row]) -> Vec<Vec<Row>> {
@@ -20,7 +19,7 @@ fn orders(rows: &[Row]) -> Vec<Vec<Row>> {
     }
     let mut all = Vec::new();
     for (n, row) in rows.iter().enumerate() {
-        if rows[..n].iter().any(|earlier| earlier.0.actor == row.0.actor) {
+        if rows[..n].iter().any(|earlier| earlier.header.actor == row.header.actor) {
             continue;
         }
         let mut rest = rows.to_vec();
@@ -44,12 +43,12 @@ fn points(replica: &Replica, kind: Kind) -> PointsSummary {
 /// Replays the township's copy of the one document of this kind in every order.
 fn assert_order_does_not_matter(pairs: &Pairs, kind: Kind) -> PointsSummary {
     let township = &pairs.nodes[0];
-    let rows: Vec<Row> = township.disk.rows().filter(|(header, _)| header.doc.kind == kind).cloned().collect();
+    let rows: Vec<Row> = township.disk.rows().filter(|row| row.header.doc.kind == kind).cloned().collect();
     let all = orders(&rows);
     assert!(all.len() > 1, "several authors");
     let expected = points(pairs.replica(0), kind);
     for order in all {
-        let names: Vec<_> = order.iter().map(|(header, _)| (header.actor, header.first)).collect();
+        let names: Vec<_> = order.iter().map(|row| (row.header.actor, row.header.first)).collect();
         let again = township.replayed(order.iter()).unwrap();
         assert_eq!(points(&again, kind), expected, "in the order {names:?}");
     }

@@ -42,7 +42,7 @@ fn assert_green(reports: &[Report]) {
 fn two_hundred_seeds_keep_every_promise_and_meet_every_trouble() {
     let reports = reports(200, &[]);
     assert_green(&reports);
-    let never: Vec<_> = Sometimes::ALL
+    let never: Vec<_> = Sometimes::USUAL
         .iter()
         .filter(|what| reports.iter().all(|report| report.stats.count(**what) == 0))
         .map(|what| what.text())

@@ -241,14 +241,18 @@ impl Replica {
     /// # Errors
     /// When its body does not open.
     pub fn replay(&mut self, verified: Verified) -> Result<bool, Refusal> {
-        let segment = verified.open()?;
+        Ok(self.replay_opened(&verified.open()?))
+    }
+
+    /// The same for a segment that has been opened.
+    pub fn replay_opened(&mut self, segment: &Segment) -> bool {
         let header = &segment.header;
         let have = self.docs.get(&header.doc).map_or(0, |doc| doc.last(header.actor));
         if header.first > have + 1 {
-            return Ok(false);
+            return false;
         }
-        self.apply(&segment);
-        Ok(true)
+        self.apply(segment);
+        true
     }
 
     /// This node's id.

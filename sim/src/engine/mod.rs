@@ -1,31 +1,43 @@
 //! The engine: carries out a plan, event by event, and watches.
 //!
-//! Three phases: load and faults as planned; then the clerks only repeat what was never answered, until nothing
-//! is on the way; then every connection is made anew, and only greetings may be exchanged.
+//! Phases: the clerks enter what a township starts with (warm-up); load and faults as planned; then the faults end,
+//! clerks only repeat what was never answered, and everything must come to rest, first the drawn core on its own;
+//! then every connection is made anew, and only greetings may be exchanged.
+//!
+//! | file | what |
+//! |---|---|
+//! | `clerks` | asking, answers, acknowledgements |
+//! | `wires` | dialling, sending, arriving, breaking |
+//! | `power` | crashes, starts, restores, duty cycles |
+//! | `faults` | beginning and ending what goes wrong |
+//! | `rest` | when everything is at rest, and what must hold then |
+//! | `watching` | samples and deliveries for the observer |
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use xiangyue_protocol::frame::Frame;
-use xiangyue_protocol::replica::{Mode, PeerId, Replica, Ticket};
-use xiangyue_protocol::schema::Points;
-use xiangyue_protocol::segment::Header;
-use xiangyue_protocol::{Code, Command, Level, Millis, Outcome, Refusal, access};
+use xiangyue_protocol::replica::Replica;
+use xiangyue_protocol::{Level, Millis, OrgCode, Refusal};
 
+use crate::clock::Clock;
 use crate::link::Conn;
-use crate::link::LinkSpec;
-use crate::mutant::Mutant;
-use crate::node::{Output, SimNode};
+use crate::node::{Opened, Output, Parcel, SimNode, key_of};
 use crate::observer::{Observer, Told};
-use crate::oracle::{Oracle, key_of};
+use crate::oracle::Oracle;
 use crate::plan::{Fault, Plan};
 use crate::report::Report;
 use crate::rng::Rng;
 use crate::scheduler::{MILLI, Micros, SECOND, Scheduler};
-use crate::stats::{Sometimes, Stats};
+use crate::spread::Spread;
+use crate::stats::Stats;
 use crate::trace::Trace;
-use crate::workload::{Clerk, Wish, first_wishes};
+use crate::workload::{Clerk, first_wishes};
 
+mod clerks;
+mod faults;
+mod power;
 mod rest;
+mod watching;
 mod wires;
 
 #[derive(Debug)]
@@ -34,13 +46,51 @@ enum Event {
     Flush { node: usize, life: u64 },
     Synced { node: usize, life: u64, rows: usize, token: u64 },
     Dial(usize),
-    Up { conn: usize, side: usize },
-    Arrive { conn: usize, side: usize, frame: Frame },
-    Gone { conn: usize, side: usize },
-    Fault(usize),
-    Heal(usize),
-    Start { node: usize, restored: bool },
+    Up { conn: u64, side: usize },
+    Arrive { conn: u64, side: usize, era: u32, parcel: Parcel },
+    Gone { conn: u64, side: usize },
+    Start { node: usize, life: u64, restored: bool },
     Wake { node: usize },
+    // What goes on whether or not anything is left to do.
+    Fault(usize),
+    FaultEnds(usize),
+    Flap(usize),
+    Flood { fault: usize, left: u64 },
+    Power { node: usize, on: bool },
+    LinkDuty { link: usize, on: bool },
+    LoadEnds,
+    Sample,
+}
+
+impl Event {
+    /// Whether it comes by the plan's clock alone: when only such are left, everything is at rest.
+    fn is_background(&self) -> bool {
+        matches!(
+            self,
+            Event::Fault(_)
+                | Event::FaultEnds(_)
+                | Event::Flap(_)
+                | Event::Flood { .. }
+                | Event::Power { .. }
+                | Event::LinkDuty { .. }
+                | Event::LoadEnds
+                | Event::Sample
+        )
+    }
+}
+
+/// A link under way.
+#[derive(Debug)]
+struct Link {
+    /// Its last connection.
+    current: Option<u64>,
+    /// Whether it is about to be dialled.
+    dialling: bool,
+    /// Whether it is there at all.
+    there: bool,
+    /// For the planted bug that keeps sessions: in which lives of the nodes the connection began.
+    lives: [u64; 2],
+    rng: Rng,
 }
 
 /// What the clerks have been told about redemptions while the network was cut: accounts by side.
@@ -51,25 +101,37 @@ type Redeemed = BTreeMap<String, BTreeSet<bool>>;
 pub struct Engine {
     plan: Plan,
     queue: Scheduler<Event>,
+    /// Events in the queue that come by the plan's clock.
+    background: usize,
     nodes: Vec<SimNode>,
+    clocks: Vec<Clock>,
+    /// The node that anchors the trust of each node's township.
+    township_of: Vec<usize>,
     clerks: Vec<Clerk>,
-    conns: Vec<Conn>,
-    /// Connection and end by the name that a node has for it.
-    ends: BTreeMap<PeerId, (usize, usize)>,
-    /// The last connection over each link.
-    current: Vec<Option<usize>>,
-    /// For the planted bug that keeps sessions: what they were called, and in which lives of the nodes.
-    kept: Vec<Option<([PeerId; 2], [u64; 2])>>,
-    next_peer: u64,
-    /// Partitions under way, by position among the faults.
-    cuts: BTreeSet<usize>,
+    links: Vec<Link>,
+    links_of: Vec<Vec<usize>>,
+    conns: BTreeMap<u64, Conn>,
+    /// Connections that each node has not noticed to be gone.
+    conns_of: Vec<BTreeSet<u64>>,
+    next_conn: u64,
+    /// When each cell has sent what it was given.
+    cells: Vec<Micros>,
+    opened: Opened,
+    /// Faults under way, by position in the plan.
+    active: BTreeSet<usize>,
+    /// Flapping partitions that are cut at the moment.
+    flapped: BTreeSet<usize>,
+    /// Nodes that are kept away until the core is at rest.
+    kept_away: BTreeSet<usize>,
     redeemed: Redeemed,
-    link_rng: Vec<Rng>,
     disk_rng: Vec<Rng>,
     /// When each node's next timer is set to go off.
     alarm_clocks: Vec<Option<Micros>>,
+    /// The time of the last event that was not the plan's clock alone.
+    busy_until: Micros,
     /// True in the last phase: only greetings may be sent.
     greeting: bool,
+    spread: Spread,
     trace: Trace,
     stats: Stats,
     oracle: Oracle,
@@ -82,84 +144,109 @@ impl Engine {
     /// # Errors
     /// When a node does not start, which only a broken plan brings about.
     pub fn new(plan: Plan) -> Result<Engine, Refusal> {
-        let township = plan.nodes.first().map(|spec| spec.name.clone()).unwrap_or_default();
-        let anchor = crate::node::key_of(plan.seed, &township).verifying_key().to_bytes();
+        let township_of = townships(&plan);
+        let anchors: Vec<[u8; 32]> =
+            plan.nodes.iter().map(|spec| key_of(plan.seed, &spec.name).verifying_key().to_bytes()).collect();
         let mut nodes: Vec<SimNode> = plan
             .nodes
             .iter()
-            .map(|spec| SimNode::new(plan.seed, spec, anchor, plan.mutant))
+            .zip(&township_of)
+            .map(|(spec, township)| SimNode::new(plan.seed, spec, anchors[*township], plan.mutant))
             .collect::<Result<_, _>>()?;
         nodes.iter_mut().for_each(|node| node.govern(&plan.policy));
-        let merchants: Vec<_> =
-            plan.nodes.iter().map(|n| n.org.clone()).filter(|org| org.level() == Level::Merchant).collect();
-        let mut clerks: Vec<Clerk> = Vec::new();
-        for (n, (spec, wishes)) in plan.nodes.iter().zip(first_wishes(&plan, &nodes)).enumerate() {
-            let is_village = spec.org.level() == Level::Village;
-            let known = plan.accounts.iter().filter(|(_, village)| !is_village || *village == n);
-            let accounts = known.map(|(account, _)| account.clone()).collect();
-            let mut clerk = Clerk::new(plan.seed, &spec.name, &spec.org, accounts, merchants.clone());
-            clerk.pending.extend(wishes);
-            clerks.push(clerk);
-        }
+        let clerks = clerks(&plan, &nodes);
         let rngs = |purpose: &str| plan.nodes.iter().map(|n| Rng::new(plan.seed, &n.name, purpose)).collect();
-        let pair = |link: &LinkSpec| format!("{}~{}", plan.nodes[link.dials].name, plan.nodes[link.answers].name);
-        let mut queue = Scheduler::default();
-        for node in 0..nodes.len() {
-            queue.at(0, Event::Operate(node));
+        let links = plan.links.iter().map(|link| {
+            let pair = format!("{}~{}", plan.nodes[link.dials].name, plan.nodes[link.answers].name);
+            Link {
+                current: None,
+                dialling: true,
+                there: plan.classes[link.class].duty.is_none_or(|duty| duty.is_on(0)),
+                lives: [0; 2],
+                rng: Rng::new(plan.seed, &pair, "link"),
+            }
+        });
+        let mut links_of = vec![Vec::new(); nodes.len()];
+        for (at, link) in plan.links.iter().enumerate() {
+            links_of[link.dials].push(at);
+            links_of[link.answers].push(at);
         }
-        for (link, _) in plan.links.iter().enumerate() {
-            queue.at(SECOND / 2, Event::Dial(link));
-        }
-        for (fault, (at, _)) in plan.faults.iter().enumerate() {
-            queue.at(*at, Event::Fault(fault));
-        }
-        let oracle = Oracle::new(nodes.iter());
-        Ok(Engine {
-            link_rng: plan.links.iter().map(|link| Rng::new(plan.seed, &pair(link), "link")).collect(),
+        let mut engine = Engine {
+            links: links.collect(),
+            links_of,
+            clocks: plan.nodes.iter().map(|spec| Clock::new(spec.clock, plan.start)).collect(),
             disk_rng: rngs("disk"),
-            alarm_clocks: vec![None; plan.nodes.len()],
-            current: vec![None; plan.links.len()],
-            kept: vec![None; plan.links.len()],
-            queue,
+            alarm_clocks: vec![None; nodes.len()],
+            conns_of: vec![BTreeSet::new(); nodes.len()],
+            cells: vec![0; plan.cells.len()],
+            oracle: Oracle::new(nodes.iter()),
+            spread: Spread::among(plan.nodes.iter().map(|spec| &spec.org)),
+            queue: Scheduler::default(),
+            background: 0,
+            township_of,
             nodes,
             clerks,
-            conns: Vec::new(),
-            ends: BTreeMap::new(),
-            next_peer: 0,
-            cuts: BTreeSet::new(),
+            conns: BTreeMap::new(),
+            next_conn: 0,
+            opened: Opened::default(),
+            active: BTreeSet::new(),
+            flapped: BTreeSet::new(),
+            kept_away: BTreeSet::new(),
             redeemed: Redeemed::new(),
+            busy_until: 0,
             greeting: false,
             trace: Trace::default(),
             stats: Stats::default(),
-            oracle,
             told: Told::default(),
             plan,
-        })
+        };
+        engine.schedule();
+        Ok(engine)
+    }
+
+    /// Puts in what the plan says of times.
+    fn schedule(&mut self) {
+        for node in 0..self.nodes.len() {
+            self.at(0, Event::Operate(node));
+        }
+        for link in 0..self.links.len() {
+            self.at(SECOND / 2, Event::Dial(link));
+        }
+        for fault in 0..self.plan.faults.len() {
+            self.at(self.plan.faults[fault].0, Event::Fault(fault));
+        }
+        self.schedule_duties();
+        self.at(self.plan.phases.load_until(), Event::LoadEnds);
+        if self.plan.sample > 0 {
+            self.at(self.plan.sample, Event::Sample);
+        }
     }
 
     /// Carries out the plan to its end, or until the observer says stop.
     pub fn run(mut self, watch: &mut dyn Observer) -> Report {
         self.told = Told::to(watch);
         let limit = self.plan.phases.limit();
-        let (mut shown, mut stopped) = (0, false);
-        while !stopped && self.queue.next_time().is_some_and(|time| time <= limit) {
+        let (mut shown, mut stopped, mut rested) = (0, false, false);
+        while !stopped && !rested {
+            if self.queue.next_time().is_none_or(|time| time > limit) {
+                break;
+            }
             self.step();
             self.told.pass_on(watch);
+            rested = self.comes_to_rest();
             if self.now() >= shown + limit / 1000 {
                 shown = self.now();
                 watch.progress(shown, limit);
                 stopped = watch.stop();
             }
         }
-        let rested = self.queue.next_time().is_none();
-        if !rested && !stopped {
-            self.oracle.broke(6, "silence", self.plan.phases.limit(), "messages do not stop".to_owned());
-        }
-        let virtual_micros = self.queue.now();
+        let virtual_micros = self.busy_until;
         if rested {
             self.check_rest();
             self.greet_anew();
             self.told.pass_on(watch);
+        } else if !stopped {
+            self.oracle.broke(6, "silence", limit, "messages do not stop, or replicas do not agree".to_owned());
         }
         self.finish(virtual_micros, rested)
     }
@@ -187,139 +274,53 @@ impl Engine {
         self.queue.now()
     }
 
-    fn millis(&self) -> Millis {
+    /// True time.
+    fn true_time(&self) -> Millis {
         Millis(self.plan.start.0 + self.now() / 1000)
+    }
+
+    /// What a node takes the time to be.
+    fn millis(&self, node: usize) -> Millis {
+        self.clocks[node].shows(self.now())
+    }
+
+    fn at(&mut self, time: Micros, event: Event) {
+        self.background += usize::from(event.is_background());
+        self.queue.at(time, event);
+    }
+
+    fn after(&mut self, delay: Micros, event: Event) {
+        self.at(self.now().saturating_add(delay), event);
     }
 
     fn step(&mut self) {
         let Some((time, sequence, event)) = self.queue.take() else { return };
+        if event.is_background() {
+            self.background -= 1;
+        } else {
+            self.busy_until = time;
+        }
         self.trace.note(time, 0, kind(&event), &sequence.to_be_bytes());
         match event {
             Event::Operate(node) => self.operate(node),
             Event::Flush { node, life } => self.flush(node, life),
-            Event::Synced { node, life, rows, token } => {
-                if self.nodes[node].life == life {
-                    self.nodes[node].synced(rows, token);
-                    self.drain(node);
-                    self.sync(node);
-                }
-            }
+            Event::Synced { node, life, rows, token } => self.synced(node, life, rows, token),
             Event::Dial(link) => self.dial(link),
             Event::Up { conn, side } => self.up(conn, side),
-            Event::Arrive { conn, side, frame } => self.arrive(conn, side, frame),
+            Event::Arrive { conn, side, era, parcel } => self.arrive(conn, side, era, parcel),
             Event::Gone { conn, side } => self.gone(conn, side),
-            Event::Fault(fault) => self.fault(fault),
-            Event::Heal(fault) => {
-                self.cuts.remove(&fault);
-                self.redeemed.clear();
-            }
-            Event::Start { node, restored } => self.start(node, restored),
+            Event::Start { node, life, restored } => self.start(node, life, restored),
             Event::Wake { node } => self.wake(node),
+            Event::Fault(fault) => self.fault(fault),
+            Event::FaultEnds(fault) => self.fault_ends(fault),
+            Event::Flap(fault) => self.flap(fault),
+            Event::Flood { fault, left } => self.flood(fault, left),
+            Event::Power { node, on } => self.power(node, on),
+            Event::LinkDuty { link, on } => self.link_duty(link, on),
+            Event::LoadEnds => self.load_ends(),
+            Event::Sample => self.sample(),
         }
     }
-
-    // The clerks.
-
-    fn operate(&mut self, node: usize) {
-        let fresh = self.now() < self.plan.phases.load_until();
-        let pause = self.clerks[node].pause(&self.plan.workload);
-        let busy = !self.clerks[node].pending.is_empty() || !self.clerks[node].waiting.is_empty();
-        if fresh || busy {
-            self.queue.after(pause, Event::Operate(node));
-        }
-        let now = self.millis();
-        let Some(replica) = self.nodes[node].replica.as_mut() else { return };
-        let may_repeat = !replica.is_frozen();
-        let Some(mut wish) = self.clerks[node].next(&self.plan.workload, now.china_date(), may_repeat, fresh) else {
-            return;
-        };
-        let known = wish.commands.iter().all(|command| {
-            let key = key_of(command);
-            self.clerks[node].done.iter().flat_map(|wish| &wish.commands).any(|done| key_of(done) == key)
-        });
-        let mut commands = wish.commands.clone();
-        if known && self.plan.mutant == Some(Mutant::RenumberRetries) {
-            commands.iter_mut().for_each(renumber);
-        }
-        let (answers, ticket) = replica.submit(now, &commands, Mode::AllOrNothing);
-        wish.tries += 1;
-        self.oracle.answered(self.queue.now(), node, &wish.commands, &answers);
-        self.note_answers(node, &wish, &answers, known);
-        if answers.iter().all(Result::is_ok) {
-            self.clerks[node].waiting.insert(ticket, wish);
-        }
-        let gather = self.clerks[node].gather(&self.plan.workload);
-        self.queue.after(gather, Event::Flush { node, life: self.nodes[node].life });
-        self.drain(node);
-    }
-
-    fn note_answers(&mut self, node: usize, wish: &Wish, answers: &[Result<Outcome, Refusal>], known: bool) {
-        let already = answers.iter().all(|answer| matches!(answer, Ok(Outcome::Already)));
-        if known && already {
-            self.stats.met(Sometimes::RetriedAcknowledged);
-        }
-        if wish.answer_lost {
-            self.stats.met(Sometimes::RetriedAfterCrash);
-            if already && !known {
-                self.stats.met(Sometimes::SurvivorRecognised);
-            }
-        }
-        for refusal in answers.iter().filter_map(|answer| answer.as_ref().err()) {
-            match refusal.code() {
-                Code::InsufficientRights => self.stats.met(Sometimes::RefusedForRights),
-                Code::Frozen => self.stats.met(Sometimes::RefusedFrozen),
-                _ => {}
-            }
-            let code = refusal.code().as_str();
-            self.trace.note(self.queue.now(), node, "refused", code.as_bytes());
-            self.told.event(self.queue.now(), node, "refused", None, || code.into());
-        }
-    }
-
-    fn flush(&mut self, node: usize, life: u64) {
-        let now = self.millis();
-        if self.nodes[node].life != life {
-            return;
-        }
-        let Some(replica) = self.nodes[node].replica.as_mut() else { return };
-        if let Err(refusal) = replica.flush(now) {
-            self.oracle.broke(1, "durable", self.queue.now(), format!("node {node} could not write: {refusal}"));
-        }
-        self.drain(node);
-    }
-
-    fn acknowledge(&mut self, node: usize, ticket: Ticket) {
-        let Some(wish) = self.clerks[node].waiting.remove(&ticket) else { return };
-        let at = self.now();
-        let Some(replica) = &self.nodes[node].replica else { return };
-        let mut new = false;
-        for command in &wish.commands {
-            if self.oracle.acknowledged(at, node, command, &self.nodes[node]) {
-                new = true;
-                self.stats.acknowledged += 1;
-                self.trace.note(at, node, "acknowledged", key_of(command).as_bytes());
-                self.told.event(at, node, "acknowledged", None, || key_of(command).to_string().into());
-            }
-            let indebted = || replica.views().book.values().any(|totals| totals.debt() > Points::ZERO);
-            if matches!(command, Command::Reverse(_)) && indebted() {
-                self.stats.met(Sometimes::ReversalLeftDebt);
-            }
-            if let Command::Redeem(redemption) = command
-                && let Some(island) = self.cuts.first().map(|cut| self.island(*cut).contains(&node))
-            {
-                self.stats.met(Sometimes::RedeemedInPartition);
-                let sides = self.redeemed.entry(redemption.account.to_string()).or_default();
-                if sides.insert(island) && sides.len() == 2 {
-                    self.stats.met(Sometimes::RedeemedOnBothSides);
-                }
-            }
-        }
-        if new {
-            self.clerks[node].done.push(wish);
-        }
-    }
-
-    // The nodes.
 
     fn drain(&mut self, node: usize) {
         self.drain_from(node, None);
@@ -329,31 +330,17 @@ impl Engine {
     fn drain_from(&mut self, node: usize, from: Option<usize>) {
         for output in self.nodes[node].drain() {
             match output {
-                Output::Appended(segment) => {
-                    let header = &segment.header;
-                    self.oracle.appended(self.queue.now(), node, &segment, from, &self.nodes[node]);
-                    let readers = self.plan.nodes.iter().filter(|n| access::may_carry(&n.org, &header.doc));
-                    let is_author = self.nodes[node].id() == header.actor.node;
+                Output::Appended(segment, row) => {
                     let now = self.queue.now();
-                    self.stats.appended(now, node, is_author, header, readers.count());
-                    self.told.event(now, node, "append", None, || header_text(header).into());
-                    self.trace.note(now, node, "append", &segment.bytes);
+                    self.oracle.appended(now, node, &segment, from, &self.nodes[node]);
+                    self.note_append(node, from, &segment, &row);
+                    self.trace.note(now, node, "append", &row.print);
                     self.note_half_greeted(node);
                 }
                 Output::Acknowledge(ticket) => self.acknowledge(node, ticket),
-                Output::Send(peer, frame) => self.send(node, peer, frame),
-                Output::Close(peer, refusal) => {
-                    self.oracle.broke(
-                        7,
-                        "lives",
-                        self.queue.now(),
-                        format!("node {node} closed a connection: {refusal}"),
-                    );
-                    self.close(node, peer);
-                }
-                Output::Alarm(alarm) => {
-                    self.oracle.broke(7, "lives", self.queue.now(), format!("node {node}: {alarm:?}"));
-                }
+                Output::Send(peer, parcel) => self.send(node, peer, parcel),
+                Output::Close(peer, refusal) => self.closed_by(node, peer, &refusal),
+                Output::Alarm(alarm) => self.alarm(node, &alarm),
             }
         }
         self.sync(node);
@@ -364,10 +351,10 @@ impl Engine {
     /// Sees to it that a node is woken when it wants to be.
     fn set_timer(&mut self, node: usize) {
         let Some(due) = self.nodes[node].replica.as_ref().and_then(Replica::due) else { return };
-        let at = self.now() + due.0.saturating_sub(self.millis().0) * MILLI;
+        let at = self.now() + due.0.saturating_sub(self.millis(node).0) * MILLI;
         if self.alarm_clocks[node].is_none_or(|set| set > at) {
             self.alarm_clocks[node] = Some(at);
-            self.queue.at(at, Event::Wake { node });
+            self.at(at, Event::Wake { node });
         }
     }
 
@@ -377,143 +364,80 @@ impl Engine {
             return;
         }
         self.alarm_clocks[node] = None;
-        let now = self.millis();
+        let now = self.millis(node);
         if let Some(replica) = self.nodes[node].replica.as_mut() {
             replica.wake(now);
         }
         self.drain(node);
     }
 
-    fn note_half_greeted(&mut self, node: usize) {
-        let greets = |conn: &&Conn| conn.alive && (0..2).any(|s| conn.nodes[s] == node && conn.up[s] && !conn.heard[s]);
-        if self.current.iter().flatten().map(|conn| &self.conns[*conn]).any(|conn| greets(&conn)) {
-            self.stats.met(Sometimes::WrittenBetweenHellos);
-        }
-    }
-
     fn sync(&mut self, at: usize) {
-        let time = self.plan.nodes[at].disk.sync_time(&mut self.disk_rng[at]);
         let node = &mut self.nodes[at];
         if node.syncing || node.disk.unsynced() == 0 {
             return;
         }
         node.syncing = true;
+        let time = self.plan.nodes[at].disk.sync_time(&mut self.disk_rng[at]);
         let event = Event::Synced { node: at, life: node.life, rows: node.disk.len(), token: node.token };
-        self.queue.after(time, event);
+        self.after(time, event);
     }
 
-    fn crash(&mut self, node: usize) {
-        if self.nodes[node].replica.is_none() {
+    fn synced(&mut self, node: usize, life: u64, rows: usize, token: u64) {
+        if self.nodes[node].life != life || self.io_fails(node) {
             return;
         }
-        if let Some(replica) = &self.nodes[node].replica {
-            self.stats.received += replica.counters().received;
-            self.stats.redundant += replica.counters().redundant;
-        }
-        if self.clerks[node].waiting.values().any(|wish| wish.tries > 0) && self.nodes[node].disk.unsynced() == 0 {
-            self.stats.met(Sometimes::CrashHitStaged);
-        }
-        let damage = self.nodes[node].crash(&mut self.disk_rng[node]);
-        self.stats.met_times(Sometimes::CrashHitUnsynced, damage.lost + damage.torn);
-        self.stats.met_times(Sometimes::CrashToreAppend, damage.torn);
-        self.stats.met_times(Sometimes::UnsyncedSurvived, damage.kept);
-        self.clerks[node].crashed();
-        for conn in 0..self.conns.len() {
-            for side in 0..2 {
-                if self.conns[conn].nodes[side] == node && !self.conns[conn].noticed[side] {
-                    self.conns[conn].noticed[side] = true;
-                    self.break_conn(conn);
-                }
-            }
-        }
+        self.nodes[node].synced(rows, token);
+        self.drain(node);
     }
 
-    fn start(&mut self, at: usize, restored: bool) {
-        if self.nodes[at].replica.is_some() {
-            return;
-        }
-        let now = self.now();
-        if restored {
-            if self.township_lacks(at) {
-                self.stats.met(Sometimes::RestoreWaited);
-                self.queue.after(2 * SECOND, Event::Start { node: at, restored });
-                return;
-            }
-            self.nodes[at].restore();
-        }
-        if let Err(refusal) = self.nodes[at].start() {
-            self.oracle.broke(1, "durable", now, format!("node {at} does not start: {refusal}"));
-            return;
-        }
-        if restored {
-            self.stats.met(Sometimes::Restored);
-            self.oracle.restored(at, &self.nodes[at], self.nodes.iter().enumerate());
-        } else {
-            self.oracle.started(now, at, &self.nodes[at]);
-        }
+    /// The township node of a node's township.
+    fn township(&self, node: usize) -> usize {
+        self.township_of[node]
     }
 
-    /// Whether somebody else holds entries of a node that are not safe at the township.
-    fn township_lacks(&self, node: usize) -> bool {
-        let id = self.nodes[node].id();
-        let holdings = |n: usize, safe: bool| {
-            let disk = &self.nodes[n].disk;
-            let rows = disk.safe_rows().chain(disk.rows().skip(if safe { disk.len() } else { 0 }));
-            let own = rows.map(|(header, _)| header).filter(|header| header.actor.node == id);
-            own.map(|header| (header.doc.clone(), header.actor, header.last)).collect::<BTreeSet<_>>()
-        };
-        let township = holdings(0, true);
-        (1..self.nodes.len()).filter(|n| *n != node).any(|n| !holdings(n, false).is_subset(&township))
-    }
-
-    // The faults.
-
-    fn fault(&mut self, at: usize) {
-        let Some((_, fault)) = self.plan.faults.get(at).cloned() else { return };
-        match fault {
-            Fault::Cut { lasts, .. } => {
-                self.cuts.insert(at);
-                self.queue.after(lasts, Event::Heal(at));
-                for conn in 0..self.conns.len() {
-                    let [a, b] = self.conns[conn].nodes;
-                    if self.conns[conn].alive && self.is_cut((a, b)) {
-                        self.break_conn(conn);
-                    }
-                }
-            }
-            Fault::Break { link } => {
-                if let Some(conn) = self.current.get(link).copied().flatten() {
-                    self.break_conn(conn);
-                }
-            }
-            Fault::Crash { node, down } => {
-                self.crash(node);
-                self.queue.after(down, Event::Start { node, restored: false });
-            }
-            Fault::Backup { node } => self.nodes[node].back_up(),
-            Fault::Restore { node, down } => {
-                self.crash(node);
-                self.queue.after(down, Event::Start { node, restored: true });
-            }
-        }
+    fn faults_of<'a, T>(&'a self, which: impl Fn(&'a Fault) -> Option<T> + 'a) -> impl Iterator<Item = T> + 'a {
+        self.active.iter().filter_map(move |fault| which(&self.plan.faults[*fault].1))
     }
 }
 
-fn header_text(header: &Header) -> String {
-    format!("{} {} {}..{}", header.doc, header.actor, header.first, header.last)
+/// For each node the first node of its township whose organisation is the township; the first of all, if none is.
+fn townships(plan: &Plan) -> Vec<usize> {
+    let mut first: BTreeMap<OrgCode, usize> = BTreeMap::new();
+    for (n, spec) in plan.nodes.iter().enumerate().filter(|(_, spec)| spec.org.level() == Level::Township) {
+        first.entry(spec.org.clone()).or_insert(n);
+    }
+    let of = |org: &OrgCode| org.township().and_then(|township| first.get(&township).copied());
+    plan.nodes.iter().map(|spec| of(&spec.org).unwrap_or(0)).collect()
 }
 
-fn renumber(command: &mut Command) {
-    let request = match command {
-        Command::Award(award) => &mut award.request,
-        Command::Redeem(redemption) => &mut redemption.request,
-        Command::Reverse(request) => &mut request.request,
-        Command::Grant(request) => &mut request.request,
-        _ => return,
+/// The clerks, each with what it asks for first. Those of one village, or of one township, share what they know.
+fn clerks(plan: &Plan, nodes: &[SimNode]) -> Vec<Clerk> {
+    let mut accounts: BTreeMap<OrgCode, Vec<_>> = BTreeMap::new();
+    for (account, village) in &plan.accounts {
+        let village = &plan.nodes[*village].org;
+        for org in [Some(village.clone()), village.township()].into_iter().flatten() {
+            accounts.entry(org).or_default().push(account.clone());
+        }
+    }
+    let accounts: BTreeMap<OrgCode, Arc<[_]>> = accounts.into_iter().map(|(org, list)| (org, list.into())).collect();
+    let mut merchants: BTreeMap<Option<OrgCode>, Vec<OrgCode>> = BTreeMap::new();
+    for org in plan.nodes.iter().map(|spec| &spec.org).filter(|org| org.level() == Level::Merchant) {
+        let known = merchants.entry(org.township()).or_default();
+        if !known.contains(org) {
+            known.push(org.clone());
+        }
+    }
+    let merchants: BTreeMap<_, Arc<[_]>> = merchants.into_iter().map(|(org, list)| (org, list.into())).collect();
+    let clerk = |(spec, wishes): (&crate::plan::NodeSpec, Vec<_>)| {
+        let township = spec.org.township();
+        let of = if spec.org.level() == Level::Village { Some(&spec.org) } else { township.as_ref() };
+        let known = of.and_then(|org| accounts.get(org)).cloned().unwrap_or_default();
+        let merchants = merchants.get(&township).cloned().unwrap_or_default();
+        let mut clerk = Clerk::new(plan.seed, &spec.name, &spec.org, known, merchants);
+        clerk.pending.extend(wishes);
+        clerk
     };
-    if let Ok(other) = format!("{request}~").parse() {
-        *request = other;
-    }
+    plan.nodes.iter().zip(first_wishes(plan, nodes)).map(clerk).collect()
 }
 
 fn kind(event: &Event) -> &'static str {
@@ -525,9 +449,15 @@ fn kind(event: &Event) -> &'static str {
         Event::Up { .. } => "up",
         Event::Arrive { .. } => "arrive",
         Event::Gone { .. } => "gone",
-        Event::Fault(_) => "fault",
-        Event::Heal(_) => "heal",
         Event::Start { .. } => "start",
         Event::Wake { .. } => "wake",
+        Event::Fault(_) => "fault",
+        Event::FaultEnds(_) => "fault ends",
+        Event::Flap(_) => "flap",
+        Event::Flood { .. } => "flood",
+        Event::Power { .. } => "power",
+        Event::LinkDuty { .. } => "link duty",
+        Event::LoadEnds => "load ends",
+        Event::Sample => "sample",
     }
 }

@@ -1,34 +1,116 @@
-//! The end of a run: everything is at rest, so replicas must agree and have nothing more to say.
+//! When everything is at rest, and what must hold then: replicas agree and have nothing more to say.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use xiangyue_protocol::DocId;
 use xiangyue_protocol::replica::Replica;
 
 use super::{Engine, Event};
+use crate::rng::Rng;
 use crate::scheduler::SECOND;
+use crate::stats::Sometimes;
+
+/// Nodes whose journals are read back at the end; of more, so many are drawn.
+const READ_BACK: u64 = 64;
 
 impl Engine {
+    /// Draws the core, if the plan wants one, and switches all others off: a connected set of nodes with the first
+    /// township that must come to rest on its own.
+    pub(super) fn draw_core(&mut self) {
+        let wanted = self.nodes.len() as u64 * self.plan.phases.core_permille / 1000;
+        if wanted >= self.nodes.len() as u64 {
+            return;
+        }
+        let mut rng = Rng::new(self.plan.seed, "core", "core");
+        let mut core: BTreeSet<usize> = self.township_of.iter().copied().collect();
+        while (core.len() as u64) < wanted.max(1) {
+            let beside = core.iter().flat_map(|node| &self.links_of[*node]).flat_map(|link| {
+                let spec = &self.plan.links[*link];
+                [spec.dials, spec.answers]
+            });
+            let beside: BTreeSet<usize> = beside.filter(|node| !core.contains(node)).collect();
+            let beside: Vec<usize> = beside.into_iter().collect();
+            let Some(next) = rng.pick(&beside) else { break };
+            core.insert(*next);
+        }
+        for node in (0..self.nodes.len()).filter(|node| !core.contains(node)) {
+            self.crash(node);
+            self.kept_away.insert(node);
+        }
+    }
+
+    /// Whether nothing is left to do. The core's rest lets the others return.
+    pub(super) fn comes_to_rest(&mut self) -> bool {
+        if self.queue.len() > self.background || self.now() < self.plan.phases.load_until() {
+            return false;
+        }
+        let waits = self.plan.classes.iter().any(|class| class.duty.is_some());
+        if self.kept_away.is_empty() {
+            return !waits || self.agree();
+        }
+        if waits && !self.agree() {
+            return false;
+        }
+        if !self.agree() {
+            self.oracle.broke(6, "agree", self.queue.now(), "the core is at rest and does not agree".to_owned());
+        }
+        self.stats.met(Sometimes::CoreRestedAlone);
+        for node in std::mem::take(&mut self.kept_away) {
+            self.switch_on(node, false);
+        }
+        false
+    }
+
+    /// Whether all running nodes hold the same of every document that they may hold.
+    fn agree(&self) -> bool {
+        let mut digests: BTreeMap<&DocId, u64> = BTreeMap::new();
+        let mut holders: BTreeMap<&DocId, usize> = BTreeMap::new();
+        let running = || {
+            let up = self.nodes.iter().enumerate().filter(|(n, _)| !self.oracle.is_hostile(*n));
+            up.filter_map(|(n, node)| Some((n, node.replica.as_ref()?)))
+        };
+        for (id, doc) in running().flat_map(|(_, replica)| replica.docs()) {
+            if *digests.entry(id).or_insert_with(|| doc.digest()) != doc.digest() {
+                return false;
+            }
+            *holders.entry(id).or_default() += 1;
+        }
+        let on: BTreeSet<usize> = running().map(|(n, _)| n).collect();
+        let expected = |id: &DocId| self.spread.readers_known(id).map(|r| r.iter().filter(|n| on.contains(n)).count());
+        holders.iter().all(|(id, count)| expected(id).is_none_or(|expected| expected == *count))
+    }
+
     pub(super) fn check_rest(&mut self) {
         let now = self.now();
-        for (n, clerk) in self.clerks.iter().enumerate() {
+        let forked = self.plan.faults.iter().any(|(_, fault)| fault.is_hostile());
+        let honest: Vec<usize> = (0..self.nodes.len()).filter(|n| !self.oracle.is_hostile(*n)).collect();
+        let mut broke = |what: String| self.oracle.broke(6, "silence", now, what);
+        for n in &honest {
+            let (node, clerk) = (&self.nodes[*n], &self.clerks[*n]);
             if !clerk.pending.is_empty() || !clerk.waiting.is_empty() {
-                self.oracle.broke(6, "silence", now, format!("the clerk of node {n} was never answered"));
+                broke(format!("the clerk of node {n} was never answered"));
             }
-        }
-        for (n, node) in self.nodes.iter().enumerate() {
             let Some(replica) = &node.replica else {
-                self.oracle.broke(6, "silence", now, format!("node {n} is down"));
+                broke(format!("node {n} is down"));
                 continue;
             };
             if replica.is_frozen() {
-                self.oracle.broke(6, "silence", now, format!("node {n} is still frozen"));
+                broke(format!("node {n} is still frozen"));
             }
-            for (_, session) in replica.sessions() {
+            for (_, session) in replica.sessions().filter(|_| !forked) {
                 if !session.caught_up || session.behind > 0 {
-                    self.oracle.broke(6, "silence", now, format!("node {n} thinks itself behind: {session:?}"));
+                    broke(format!("node {n} thinks itself behind: {session:?}"));
                 }
             }
+        }
+        let mut rng = Rng::new(self.plan.seed, "read back", "nodes");
+        let few = |count: usize| count as u64 <= READ_BACK;
+        for n in honest.iter().filter(|_| few(honest.len()) || rng.below(honest.len() as u64) < READ_BACK) {
+            let node = &self.nodes[*n];
+            let Some(replica) = &node.replica else { continue };
             match node.replayed(node.disk.rows()) {
                 Ok(again) if again.docs() == replica.docs() => {}
-                _ => self.oracle.broke(6, "silence", now, format!("node {n} reads back otherwise from its journal")),
+                _ => broke(format!("node {n} reads back otherwise from its journal")),
             }
         }
         let replicas: Vec<(usize, &Replica)> =
@@ -38,20 +120,22 @@ impl Engine {
 
     /// Makes every connection anew: both sides must find that there is nothing to say.
     pub(super) fn greet_anew(&mut self) {
-        self.greeting = true;
+        self.greeting = !self.plan.faults.iter().any(|(_, fault)| fault.is_hostile());
         let stats = self.stats.clone();
-        for conn in 0..self.conns.len() {
+        let until = self.now() + 60 * SECOND;
+        let conns: Vec<u64> = self.conns.keys().copied().collect();
+        for conn in conns {
             for side in 0..2 {
-                if self.conns[conn].alive {
-                    self.gone(conn, side);
-                }
+                self.gone(conn, side);
             }
-            self.conns[conn].alive = false;
+            self.conns.remove(&conn);
         }
-        for link in 0..self.plan.links.len() {
-            self.queue.after(1, Event::Dial(link));
+        self.conns_of.iter_mut().for_each(BTreeSet::clear);
+        for link in 0..self.links.len() {
+            self.links[link].current = None;
+            self.after(1, Event::Dial(link));
         }
-        while self.queue.next_time().is_some_and(|time| time <= self.plan.phases.limit() + 60 * SECOND) {
+        while self.queue.next_time().is_some_and(|time| time <= until) {
             self.step();
         }
         self.stats = stats;

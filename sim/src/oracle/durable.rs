@@ -3,12 +3,11 @@
 
 use xiangyue_protocol::frame::Frame;
 use xiangyue_protocol::replica::Replica;
-use xiangyue_protocol::segment::Sealed;
 
 use super::scope::may_hold;
 use super::shadow::{Op, Shadow};
 use super::{Broken, People, holds};
-use crate::node::SimNode;
+use crate::node::{Parcel, SimNode};
 
 pub(super) fn check_acknowledged(broken: &mut Broken, n: usize, key: &str, op: &Op, node: &SimNode) {
     let safe = |(actor, last): &(_, _)| node.disk.holds_safely(&op.doc, *actor, *last);
@@ -21,19 +20,17 @@ pub(super) fn check_acknowledged(broken: &mut Broken, n: usize, key: &str, op: &
 }
 
 /// A segment, or the word that one is kept, leaves a node.
-pub(super) fn check_sent(broken: &mut Broken, n: usize, frame: &Frame, node: &SimNode) {
+pub(super) fn check_sent(broken: &mut Broken, n: usize, parcel: &Parcel, node: &SimNode) {
     let mut check = |doc: &_, actor, last, verb: &str| {
         if !node.disk.holds_safely(doc, actor, last) {
             broken.broke(1, "durable", format!("node {n} {verb} {doc} {actor} {last} before it was synced"));
         }
     };
-    match frame {
-        Frame::Segment(bytes) => {
-            if let Ok(Sealed { header, .. }) = Sealed::parse(bytes.clone()) {
-                check(&header.doc, header.actor, header.last, "sent");
-            }
+    match parcel {
+        Parcel::Row(row) => check(&row.header.doc, row.header.actor, row.header.last, "sent"),
+        Parcel::Frame(Frame::Have(rows)) => {
+            rows.iter().for_each(|(doc, actor, last)| check(doc, *actor, *last, "confirmed"))
         }
-        Frame::Have(rows) => rows.iter().for_each(|(doc, actor, last)| check(doc, *actor, *last, "confirmed")),
         _ => {}
     }
 }

@@ -20,13 +20,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use xiangyue_protocol::frame::Frame;
 use xiangyue_protocol::replica::{PeerId, Replica};
 use xiangyue_protocol::schema::Entry;
 use xiangyue_protocol::segment::Segment;
 use xiangyue_protocol::{Actor, Command, DocId, Millis, NodeId, OrgCode, Outcome, Refusal};
 
-use crate::node::SimNode;
+use crate::node::{Parcel, SimNode};
 use crate::scheduler::Micros;
 
 mod agree;
@@ -224,14 +223,19 @@ impl Oracle {
         self.rights.check_view(broken, &self.people, n, segment, replica, lacks_own);
     }
 
-    /// A frame is on its way from a node to another.
-    pub fn sent(&mut self, at: Micros, n: usize, to: usize, frame: &Frame, node: &SimNode) {
+    /// A node of a later version has written something that nobody here knows, and nobody here had asked for.
+    pub fn wrote_unknown(&mut self, segment: &Segment) {
+        self.scope.authored(segment);
+    }
+
+    /// Something is on its way from a node to another.
+    pub fn sent(&mut self, at: Micros, n: usize, to: usize, parcel: &Parcel, node: &SimNode) {
         self.broken.at = at;
         if self.people.is_hostile(n) {
             return;
         }
-        durable::check_sent(&mut self.broken, n, frame, node);
-        self.scope.check_sent(&mut self.broken, &self.people, to, frame);
+        durable::check_sent(&mut self.broken, n, parcel, node);
+        self.scope.check_sent(&mut self.broken, &self.people, to, parcel);
     }
 
     /// A connection comes up at a node, which calls it `own`, and composes its greeting to the node `to`, which

@@ -7,10 +7,11 @@ use std::collections::BTreeSet;
 
 use xiangyue_protocol::frame::Frame;
 use xiangyue_protocol::replica::Replica;
-use xiangyue_protocol::segment::{Sealed, Segment};
+use xiangyue_protocol::segment::Segment;
 use xiangyue_protocol::{DocId, Kind, Level, OrgCode};
 
 use super::{Broken, People};
+use crate::node::Parcel;
 
 /// Digits of a township's code, with which the codes of all under it begin.
 const TOWNSHIP_DIGITS: usize = 9;
@@ -99,21 +100,17 @@ impl Scope {
     }
 
     /// A frame is on its way to a node.
-    pub(super) fn check_sent(&self, broken: &mut Broken, people: &People, to: usize, frame: &Frame) {
+    pub(super) fn check_sent(&self, broken: &mut Broken, people: &People, to: usize, parcel: &Parcel) {
         let mut check = |doc: &DocId| {
             if !may_hold(&people.orgs[to], doc) {
                 broken.broke(5, "reads", format!("{doc} was sent to node {to}"));
             }
         };
-        match frame {
-            Frame::Segment(bytes) => {
-                if let Ok(sealed) = Sealed::parse(bytes.clone()) {
-                    check(&sealed.header.doc);
-                }
-            }
-            Frame::Vectors(vectors) => vectors.iter().for_each(|vector| check(&vector.doc)),
-            Frame::Have(rows) | Frame::Announce(rows) | Frame::Want(_, rows) => {
-                rows.iter().for_each(|(doc, _, _)| check(doc))
+        match parcel {
+            Parcel::Row(row) => check(&row.header.doc),
+            Parcel::Frame(Frame::Vectors(vectors)) => vectors.iter().for_each(|vector| check(&vector.doc)),
+            Parcel::Frame(Frame::Have(rows) | Frame::Announce(rows) | Frame::Want(_, rows)) => {
+                rows.iter().for_each(|(doc, _, _)| check(doc));
             }
             _ => {}
         }

@@ -144,6 +144,7 @@ impl Scenario {
             grant_permille: keys.grant.0,
             township_permille: keys.township.0,
             months: keys.months.0,
+            ..Workload::default()
         };
     }
 }
@@ -170,6 +171,7 @@ fn class(name: &str, link: &Link, seed: u64) -> LinkClass {
         notice: link.notice.ends(),
         redial: link.redial.ends(),
         duty: link.duty.map(|duty| rhythm(&duty, &mut rng)),
+        ..LinkClass::default()
     }
 }
 

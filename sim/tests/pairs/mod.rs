@@ -8,7 +8,7 @@ use xiangyue_protocol::frame::Frame;
 use xiangyue_protocol::replica::{Alarm, Mode, PeerId, Replica, Ticket};
 use xiangyue_protocol::schema::{AccountId, Award, Points, Redemption};
 use xiangyue_protocol::{Command, Date, GrantRequest, Outcome, Refusal, ReverseRequest};
-use xiangyue_sim::node::{Output, SimNode, key_of};
+use xiangyue_sim::node::{Opened, Output, Parcel, SimNode, key_of};
 use xiangyue_sim::plan::{EPOCH, Plan};
 use xiangyue_sim::rng::Rng;
 use xiangyue_sim::scenario::Scenario;
@@ -28,6 +28,7 @@ pub(crate) struct Pairs {
     /// Connections that a node closed: itself and the other.
     pub(crate) closed: Vec<(usize, usize)>,
     /// Appends are made durable at once; otherwise [`Pairs::sync`] does it.
+    opened: Opened,
     pub(crate) prompt: bool,
     rng: Rng,
 }
@@ -124,6 +125,7 @@ impl Pairs {
             alarms: Vec::new(),
             acknowledged: Vec::new(),
             closed: Vec::new(),
+            opened: Opened::default(),
             prompt: true,
             rng: Rng::new(1, "pairs", "crash"),
             plan,
@@ -231,7 +233,7 @@ impl Pairs {
         let again = (twice && matches!(frame, Frame::Segment(_))).then(|| frame.clone());
         for frame in [Some(frame), again].into_iter().flatten() {
             // A gap or an unknown author is asked for again; whether that works, the tests see at the end.
-            let _ = self.nodes[node].deliver(EPOCH, peer, frame);
+            let _ = self.nodes[node].deliver(&mut self.opened, EPOCH, peer, Parcel::Frame(frame));
             self.drain(node);
         }
         true
@@ -243,7 +245,7 @@ impl Pairs {
             self.ends.iter().filter(|((a, _), (b, _))| (*a, *b) == (from, to)).map(|(_, e)| *e).collect();
         for (node, peer) in ends {
             for frame in self.wires.remove(&(node, peer)).unwrap_or_default() {
-                let _ = self.nodes[node].deliver(EPOCH, peer, frame);
+                let _ = self.nodes[node].deliver(&mut self.opened, EPOCH, peer, Parcel::Frame(frame));
                 self.drain(node);
             }
         }
@@ -267,17 +269,17 @@ impl Pairs {
 
     /// The power goes and comes back.
     pub(crate) fn crash(&mut self, node: usize) {
-        self.nodes[node].crash(&mut self.rng);
+        self.nodes[node].crash(&mut self.rng, 500);
         self.cut_where(|a, b| a == node || b == node);
-        self.nodes[node].start().unwrap();
+        self.nodes[node].start(&mut self.opened).unwrap();
     }
 
     /// The disk dies and the last backup takes its place.
     pub(crate) fn restore(&mut self, node: usize) {
-        self.nodes[node].crash(&mut self.rng);
+        self.nodes[node].crash(&mut self.rng, 500);
         self.cut_where(|a, b| a == node || b == node);
         self.nodes[node].restore();
-        self.nodes[node].start().unwrap();
+        self.nodes[node].start(&mut self.opened).unwrap();
     }
 
     fn drain(&mut self, node: usize) {
@@ -288,7 +290,8 @@ impl Pairs {
                 match output {
                     Output::Appended(..) => {}
                     Output::Acknowledge(ticket) => self.acknowledged.push((node, ticket)),
-                    Output::Send(peer, frame) => {
+                    Output::Send(peer, parcel) => {
+                        let Some(frame) = parcel.frame() else { continue };
                         self.frames.push((node, frame.clone()));
                         if let Some(end) = self.ends.get(&(node, peer)) {
                             self.wires.entry(*end).or_default().push_back(frame);

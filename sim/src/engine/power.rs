@@ -1,0 +1,159 @@
+//! The engine's power: crashes, starts, restores, and the rhythms of power and links.
+
+use super::{Engine, Event};
+use crate::disk::Row;
+use crate::scheduler::SECOND;
+use crate::stats::Sometimes;
+
+impl Engine {
+    /// The power goes at a node. Its peers learn of it by and by.
+    pub(super) fn crash(&mut self, node: usize) {
+        let Some(replica) = &self.nodes[node].replica else { return };
+        self.stats.received += replica.counters().received;
+        self.stats.redundant += replica.counters().redundant;
+        if self.clerks[node].waiting.values().any(|wish| wish.tries > 0) && self.nodes[node].disk.unsynced() == 0 {
+            self.stats.met(Sometimes::CrashHitStaged);
+        }
+        self.told.event(self.queue.now(), node, "crash", None, || "".into());
+        let own = self.nodes[node].id();
+        let unsynced = self.nodes[node].disk.len() - self.nodes[node].disk.unsynced();
+        let at_risk: Vec<_> = self.nodes[node].disk.rows().skip(unsynced).cloned().collect();
+        let reread = self.plan.nodes[node].disk.reread_permille;
+        let damage = self.nodes[node].crash(&mut self.disk_rng[node], reread);
+        let kept = usize::try_from(damage.kept).unwrap_or(0);
+        at_risk.iter().skip(kept).filter(|row| row.header.actor.node == own).for_each(|row: &std::sync::Arc<Row>| {
+            self.spread.lost(row);
+        });
+        self.stats.met_times(Sometimes::CrashHitUnsynced, damage.lost + damage.torn);
+        self.stats.met_times(Sometimes::CrashToreAppend, damage.torn);
+        self.stats.met_times(Sometimes::UnsyncedSurvived, damage.kept);
+        self.clerks[node].crashed();
+        self.alarm_clocks[node] = None;
+        for conn in std::mem::take(&mut self.conns_of[node]) {
+            let Some(c) = self.conns.get_mut(&conn) else { continue };
+            for side in (0..2).filter(|side| c.nodes[*side] == node) {
+                c.noticed[side] = true;
+                self.oracle.gone(node, c.peers[side]);
+            }
+            self.break_conn(conn);
+            self.forget_if_over(conn);
+        }
+    }
+
+    /// Switches a node off and, after a while, on again.
+    pub(super) fn outage(&mut self, node: usize, down: u64, restored: bool) {
+        if self.nodes[node].replica.is_none() && !restored {
+            return;
+        }
+        self.crash(node);
+        let life = self.nodes[node].life;
+        self.after(down, Event::Start { node, life, restored });
+    }
+
+    /// The node is switched on, unless it has been switched on and off again since this was planned.
+    pub(super) fn start(&mut self, at: usize, life: u64, restored: bool) {
+        if self.nodes[at].replica.is_some() || self.nodes[at].life != life || self.kept_away.contains(&at) {
+            return;
+        }
+        if (restored || self.nodes[at].disk.is_damaged()) && self.township_lacks(at) {
+            self.stats.met(Sometimes::RestoreWaited);
+            self.after(2 * SECOND, Event::Start { node: at, life, restored });
+            return;
+        }
+        if restored {
+            self.nodes[at].restore();
+        }
+        self.switch_on(at, restored);
+    }
+
+    pub(super) fn switch_on(&mut self, at: usize, restored: bool) {
+        let now = self.now();
+        let damaged = self.nodes[at].finds_damage();
+        if let Err(refusal) = self.nodes[at].start(&mut self.opened) {
+            self.oracle.broke(1, "durable", now, format!("node {at} does not start: {refusal}"));
+            return;
+        }
+        self.told.event(now, at, "start", None, || if restored { "restored".into() } else { "".into() });
+        if let Some(replica) = &self.nodes[at].replica {
+            self.clocks[at].starts(replica.clock().millis());
+        }
+        if restored || damaged {
+            self.stats.met(if restored { Sometimes::Restored } else { Sometimes::StartedDamaged });
+            self.oracle.restored(at, &self.nodes[at], self.nodes.iter().enumerate());
+        } else {
+            self.oracle.started(now, at, &self.nodes[at]);
+        }
+        self.write_as_newer(at);
+        if std::mem::take(&mut self.clerks[at].away) {
+            let pause = self.clerks[at].pause(&self.plan.workload, true);
+            self.after(pause, Event::Operate(at));
+        }
+        self.redial_all_of(at);
+        self.drain(at);
+    }
+
+    /// Whether somebody else holds entries of a node that are not safe at its township.
+    fn township_lacks(&self, node: usize) -> bool {
+        let (id, township) = (self.nodes[node].id(), self.township(node));
+        let lacks = |n: usize| {
+            let mut rows = self.nodes[n].disk.rows().map(|row| &row.header).filter(|header| header.actor.node == id);
+            rows.any(|header| !self.nodes[township].disk.holds_safely(&header.doc, header.actor, header.last))
+        };
+        (0..self.nodes.len()).filter(|n| *n != node && *n != township && self.township(*n) == township).any(lacks)
+    }
+
+    // Rhythms.
+
+    pub(super) fn schedule_duties(&mut self) {
+        for node in 0..self.nodes.len() {
+            if self.plan.nodes[node].power.is_some() {
+                self.next_power(node);
+            }
+        }
+        for link in 0..self.links.len() {
+            self.next_duty(link);
+        }
+    }
+
+    /// Plans a node's next time with power. Whoever has power by rhythm is off at the start.
+    fn next_power(&mut self, node: usize) {
+        let Some(duty) = self.plan.nodes[node].power else { return };
+        let (on, lasts) = duty.next(self.now(), &mut self.disk_rng[node]);
+        self.at(on, Event::Power { node, on: true });
+        self.at(on.saturating_add(lasts), Event::Power { node, on: false });
+    }
+
+    pub(super) fn power(&mut self, node: usize, on: bool) {
+        if self.now() >= self.plan.phases.load_until() {
+            return;
+        }
+        if on && self.nodes[node].replica.is_none() {
+            self.stats.met(Sometimes::PowerCameBack);
+            self.switch_on(node, false);
+        } else if !on {
+            self.crash(node);
+            self.next_power(node);
+        }
+    }
+
+    fn next_duty(&mut self, link: usize) {
+        let spec = &self.plan.links[link];
+        let Some(duty) = self.plan.classes[spec.class].duty else { return };
+        let (on, lasts) = duty.next(self.now(), &mut self.links[link].rng);
+        self.at(on, Event::LinkDuty { link, on: true });
+        self.at(on.saturating_add(lasts), Event::LinkDuty { link, on: false });
+    }
+
+    pub(super) fn link_duty(&mut self, link: usize, on: bool) {
+        self.links[link].there = on;
+        if on {
+            self.stats.met(Sometimes::LinkCameOn);
+            self.redial(link);
+            return;
+        }
+        if let Some(conn) = self.links[link].current {
+            self.break_conn(conn);
+        }
+        self.next_duty(link);
+    }
+}
