@@ -14,7 +14,7 @@ use xiangyue_protocol::schema::{
 use xiangyue_protocol::{Command, Date, GrantRequest, Level, OrgCode, ReverseRequest};
 
 use crate::node::SimNode;
-use crate::plan::Plan;
+use crate::plan::{NodeSpec, Plan};
 use crate::rng::Rng;
 use crate::scheduler::{MILLI, Micros, SECOND};
 
@@ -232,6 +232,34 @@ impl Clerk {
         let memo = Default::default();
         Some(Command::Reverse(ReverseRequest { request: self.number(), of, date, by: "c1".into(), memo }))
     }
+}
+
+/// The clerks of all nodes. Those of one village, or of one township, share what they know.
+pub fn clerks(plan: &Plan) -> Vec<Clerk> {
+    let mut accounts: BTreeMap<OrgCode, Vec<_>> = BTreeMap::new();
+    for (account, village) in &plan.accounts {
+        let village = &plan.nodes[*village].org;
+        for org in [Some(village.clone()), village.township()].into_iter().flatten() {
+            accounts.entry(org).or_default().push(account.clone());
+        }
+    }
+    let accounts: BTreeMap<OrgCode, Arc<[_]>> = accounts.into_iter().map(|(org, list)| (org, list.into())).collect();
+    let mut merchants: BTreeMap<Option<OrgCode>, Vec<OrgCode>> = BTreeMap::new();
+    for org in plan.nodes.iter().map(|spec| &spec.org).filter(|org| org.level() == Level::Merchant) {
+        let known = merchants.entry(org.township()).or_default();
+        if !known.contains(org) {
+            known.push(org.clone());
+        }
+    }
+    let merchants: BTreeMap<_, Arc<[_]>> = merchants.into_iter().map(|(org, list)| (org, list.into())).collect();
+    let clerk = |spec: &NodeSpec| {
+        let township = spec.org.township();
+        let of = if spec.org.level() == Level::Village { Some(&spec.org) } else { township.as_ref() };
+        let known = of.and_then(|org| accounts.get(org)).cloned().unwrap_or_default();
+        let merchants = merchants.get(&township).cloned().unwrap_or_default();
+        Clerk::new(plan.seed, &spec.name, &spec.org, known, merchants)
+    };
+    plan.nodes.iter().map(clerk).collect()
 }
 
 /// What each clerk asks for first: a township names everybody under it and everything, villages open their accounts.

@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use xiangyue_protocol::{Command, Level, Millis};
+use xiangyue_protocol::{Command, Millis};
 use xiangyue_sim::plan::{Fault, Plan};
-use xiangyue_sim::workload::{Clerk, Wish};
+use xiangyue_sim::workload::{Clerk, Wish, clerks};
 
 use crate::town::free_udp_address;
 use crate::{Node, Relay, Town, wait_until_ok};
@@ -91,15 +91,7 @@ impl Replay<'_> {
             node.start();
             others.push(node);
         }
-        let merchants: Vec<_> =
-            plan.nodes.iter().map(|n| n.org.clone()).filter(|org| org.level() == Level::Merchant).collect();
-        let clerk = |(n, spec): (usize, &xiangyue_sim::plan::NodeSpec)| {
-            let is_village = spec.org.level() == Level::Village;
-            let known = plan.accounts.iter().filter(|(_, village)| !is_village || *village == n);
-            let accounts = known.map(|(account, _)| account.clone()).collect();
-            Clerk::new(plan.seed, &spec.name, &spec.org, accounts, merchants.clone())
-        };
-        let clerks = plan.nodes.iter().enumerate().map(clerk).collect();
+        let clerks = clerks(plan);
         let (cuts, down, outcome) = (BTreeSet::new(), BTreeSet::new(), Outcome::default());
         Replay { plan, town, others, relays, clerks, cuts, down, outcome }
     }
@@ -148,7 +140,7 @@ impl Replay<'_> {
                 Step::Operate(n) => {
                     self.operate(n, at < until);
                     if at < until {
-                        let pause = self.clerks[n].pause(&self.plan.workload);
+                        let pause = self.clerks[n].pause(&self.plan.workload, false);
                         put(&mut steps, at + pause, Step::Operate(n));
                     }
                 }
@@ -242,7 +234,7 @@ impl Replay<'_> {
                 self.outcome.acknowledged.push((n, command.clone()));
             }
         }
-        self.clerks[n].done.push(wish);
+        self.clerks[n].remember(wish);
     }
 
     /// Faults are over: every process runs, every line is whole, every clerk gets an answer, and all agree.

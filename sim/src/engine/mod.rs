@@ -14,7 +14,6 @@
 //! | `watching` | samples and deliveries for the observer |
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use xiangyue_protocol::replica::Replica;
 use xiangyue_protocol::{Level, Millis, OrgCode, Refusal};
@@ -31,7 +30,7 @@ use crate::scheduler::{MILLI, Micros, SECOND, Scheduler};
 use crate::spread::Spread;
 use crate::stats::Stats;
 use crate::trace::Trace;
-use crate::workload::{Clerk, first_wishes};
+use crate::workload::{self, Clerk, first_wishes};
 
 mod clerks;
 mod faults;
@@ -154,7 +153,10 @@ impl Engine {
             .map(|(spec, township)| SimNode::new(plan.seed, spec, anchors[*township], plan.mutant))
             .collect::<Result<_, _>>()?;
         nodes.iter_mut().for_each(|node| node.govern(&plan.policy));
-        let clerks = clerks(&plan, &nodes);
+        let mut clerks = workload::clerks(&plan);
+        for (clerk, wishes) in clerks.iter_mut().zip(first_wishes(&plan, &nodes)) {
+            clerk.pending.extend(wishes);
+        }
         let rngs = |purpose: &str| plan.nodes.iter().map(|n| Rng::new(plan.seed, &n.name, purpose)).collect();
         let links = plan.links.iter().map(|link| {
             let pair = format!("{}~{}", plan.nodes[link.dials].name, plan.nodes[link.answers].name);
@@ -408,36 +410,6 @@ fn townships(plan: &Plan) -> Vec<usize> {
     }
     let of = |org: &OrgCode| org.township().and_then(|township| first.get(&township).copied());
     plan.nodes.iter().map(|spec| of(&spec.org).unwrap_or(0)).collect()
-}
-
-/// The clerks, each with what it asks for first. Those of one village, or of one township, share what they know.
-fn clerks(plan: &Plan, nodes: &[SimNode]) -> Vec<Clerk> {
-    let mut accounts: BTreeMap<OrgCode, Vec<_>> = BTreeMap::new();
-    for (account, village) in &plan.accounts {
-        let village = &plan.nodes[*village].org;
-        for org in [Some(village.clone()), village.township()].into_iter().flatten() {
-            accounts.entry(org).or_default().push(account.clone());
-        }
-    }
-    let accounts: BTreeMap<OrgCode, Arc<[_]>> = accounts.into_iter().map(|(org, list)| (org, list.into())).collect();
-    let mut merchants: BTreeMap<Option<OrgCode>, Vec<OrgCode>> = BTreeMap::new();
-    for org in plan.nodes.iter().map(|spec| &spec.org).filter(|org| org.level() == Level::Merchant) {
-        let known = merchants.entry(org.township()).or_default();
-        if !known.contains(org) {
-            known.push(org.clone());
-        }
-    }
-    let merchants: BTreeMap<_, Arc<[_]>> = merchants.into_iter().map(|(org, list)| (org, list.into())).collect();
-    let clerk = |(spec, wishes): (&crate::plan::NodeSpec, Vec<_>)| {
-        let township = spec.org.township();
-        let of = if spec.org.level() == Level::Village { Some(&spec.org) } else { township.as_ref() };
-        let known = of.and_then(|org| accounts.get(org)).cloned().unwrap_or_default();
-        let merchants = merchants.get(&township).cloned().unwrap_or_default();
-        let mut clerk = Clerk::new(plan.seed, &spec.name, &spec.org, known, merchants);
-        clerk.pending.extend(wishes);
-        clerk
-    };
-    plan.nodes.iter().zip(first_wishes(plan, nodes)).map(clerk).collect()
 }
 
 fn kind(event: &Event) -> &'static str {
