@@ -211,11 +211,17 @@ fn figures_name_the_villages_that_have_not_reported() {
     let town = Town::with_rules();
     let mut village = town.village_with(10);
     town.wait_for_equal_heads(&village, 20);
-    let never = town.token("110112119203", "古城村");
-    assert!(!never.is_empty());
+    let token = town.token("110112119203", "古城村");
+    assert!(!token.is_empty());
+    let own = village.cli(&["stats"]).ok();
+    assert_eq!(own["horizon"]["scope"], "village", "it tells of itself alone: {own}");
+    assert_eq!(own["villages"].as_array().unwrap().len(), 1, "{own}");
+    let name = village.cli(&["status"]).ok()["name"].clone();
     village.kill();
     let stats = town.township.cli(&["stats"]).ok();
     assert_eq!(stats["gross"], 10, "what was heard counts");
     let missing = stats["horizon"]["missing"].as_array().unwrap();
-    assert!(missing.iter().any(|row| row["name"] == "古城村"), "promise 9: {stats}");
+    assert!(missing.iter().any(|row| row["name"] == name), "promise 9: {stats}");
+    let not_joined = stats["horizon"]["not_joined"].as_array().unwrap();
+    assert!(not_joined.iter().any(|row| row["name"] == "古城村"), "a token alone leaves nothing to wait for: {stats}");
 }

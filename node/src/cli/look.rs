@@ -8,7 +8,8 @@ use super::output::{Show, exit};
 use super::table::{Side, Table, heading};
 use super::{Outcome, Session};
 use crate::api::types::{
-    DocContent, DocHistory, DocList, DocRow, Horizon, PeerStatus, SharedAccount, SharedAt, Stats, Status, VillageStatus,
+    DocContent, DocHistory, DocList, DocRow, Horizon, PeerStatus, Scope, SharedAccount, SharedAt, Stats, Status,
+    VillageStatus,
 };
 use crate::i18n::{Lang, ago, bytes, count, moment, thousands};
 
@@ -55,11 +56,7 @@ impl Show for Status {
         facts.pair(lang.pick("监听", "listens on"), self.listen.as_str());
         facts.pair(lang.pick("写入", "writing"), writing(lang, self));
         facts.pair(lang.pick("证书", "certificate"), certificate(lang, self.certificate_days));
-        let disk = (bytes(self.disk.free), bytes(self.disk.total));
-        facts.pair(
-            lang.pick("磁盘", "disk"),
-            lang.pick(format!("剩余 {}，共 {}", disk.0, disk.1), format!("{} free of {}", disk.0, disk.1)),
-        );
+        facts.pair(lang.pick("磁盘", "disk"), self.disk.told(lang));
         let held = (count(self.documents), count(self.segments), bytes(self.journal_bytes));
         facts.pair(
             lang.pick("数据", "data"),
@@ -101,6 +98,8 @@ impl Show for Status {
 fn writing(lang: Lang, status: &Status) -> &'static str {
     if status.read_only {
         lang.pick("只读：磁盘故障，请查看日志", "read-only after a disk fault; see the log")
+    } else if status.disk.is_full() {
+        lang.pick("暂停：磁盘空间不足，清理后自行恢复", "waiting: the disk is full; it goes on once there is room")
     } else if status.frozen {
         lang.pick("暂停兑换：恢复后尚未取回自己的记录", "spending frozen until its own entries are fetched back")
     } else {
@@ -172,7 +171,7 @@ fn villages(lang: Lang, now: Millis, villages: &[VillageStatus]) -> String {
             village.name.clone(),
             village.org.to_string(),
             ago(lang, now, village.last_heard_ms),
-            count(village.changes_behind),
+            village.behind(),
             village.state(lang, now),
         ]);
     }
@@ -185,20 +184,27 @@ impl Show for Stats {
             self.month.map_or_else(|| lang.pick("全部时间", "all of time").to_owned(), |month| month.to_string());
         let mut figures = Table::new([(&self.name, Side::Left), (&period, Side::Right)]);
         let mut figure = |zh: &str, en: &str, value: String| figures.row([lang.pick(zh, en).to_owned(), value]);
-        figure("储值户", "depositors", count(self.depositors));
-        figure("累计积分", "points, gross", thousands(self.gross.0));
-        figure("已兑换", "points redeemed", thousands(self.redeemed.0));
-        figure("已冲正", "points reversed", thousands(self.reversed.0));
-        figure("净积分", "points, net", thousands(self.net.0));
-        figure("欠分", "debt", thousands(self.debt.0));
-        figure("余额为负的账户", "accounts below zero", count(self.accounts_negative));
+        let scope = self.horizon.scope;
+        if scope == Scope::Merchant {
+            figure("在本商户兑换", "points redeemed here", thousands(self.redeemed.0));
+        } else {
+            figure("储值户", "depositors", count(self.depositors));
+            figure("累计积分", "points, gross", thousands(self.gross.0));
+            figure("已兑换", "points redeemed", thousands(self.redeemed.0));
+            figure("已冲正", "points reversed", thousands(self.reversed.0));
+            figure("净积分", "points, net", thousands(self.net.0));
+            figure("欠分", "debt", thousands(self.debt.0));
+            figure("余额为负的账户", "accounts below zero", count(self.accounts_negative));
+        }
         for row in &self.rows {
             figure(&row.label_zh, &row.label_en, row.shown(lang));
         }
         let mut text = figures.render();
         text.push_str(&horizon(lang, &self.horizon));
-        text.push_str(&heading(lang.pick("各村", "Villages")));
-        text.push_str(&self.villages_table(lang));
+        if !self.villages.is_empty() {
+            text.push_str(&heading(lang.pick("各村", "Villages")));
+            text.push_str(&self.villages_table(lang));
+        }
         if !self.merchants.is_empty() {
             text.push_str(&heading(lang.pick("签约商户", "Merchants")));
             text.push_str(&self.merchants_table(lang));
@@ -246,7 +252,7 @@ impl Stats {
                 merchant.org.to_string(),
                 thousands(merchant.points.0),
                 count(merchant.redemptions),
-                count(merchant.villages),
+                merchant.villages_told(self.horizon.scope),
             ]);
         }
         table.render()
@@ -257,16 +263,21 @@ impl Stats {
 fn horizon(lang: Lang, horizon: &Horizon) -> String {
     let at = moment(horizon.as_of);
     let mut text = lang.pick(format!("\n截至 {at}"), format!("\nas of {at}"));
-    if horizon.missing.is_empty() {
-        text.push_str(lang.pick("，各村均已上报\n", "; every village has reported\n"));
+    if horizon.scope != Scope::Township {
+        text.push_str(lang.pick("；仅本节点数据\n", "; only this node's own data\n"));
         return text;
     }
-    let names: Vec<&str> = horizon.missing.iter().map(|village| village.name.as_str()).collect();
-    let number = names.len();
-    text.push_str(&lang.pick(
-        format!("；{number} 个村尚未报全：{}\n", names.join("、")),
-        format!("; {number} villages have not reported in full: {}\n", names.join(", ")),
-    ));
+    match horizon.missing_told(lang) {
+        None => text.push_str(lang.pick("，各村均已上报", "; every village has reported")),
+        Some(told) => {
+            let names = horizon.missing_names(lang);
+            text.push_str(&lang.pick(format!("；{told}：{names}"), format!("; {told}: {names}")));
+        }
+    }
+    if let Some(told) = horizon.not_joined_told(lang) {
+        text.push_str(&lang.pick(format!("；{told}"), format!("; {told}")));
+    }
+    text.push('\n');
     text
 }
 
@@ -361,12 +372,36 @@ mod tests {
         let mut complete = sample::stats();
         complete.horizon.missing.clear();
         assert!(complete.show(Lang::En).contains("every village has reported"));
+        complete.horizon.not_joined = sample::stats().horizon.missing;
+        let text = complete.show(Lang::Zh);
+        assert!(text.contains("各村均已上报；2 个村尚未入网：大东各庄村、前疃村"), "{text}");
+    }
+
+    #[test]
+    fn a_merchant_is_not_counted_as_a_village() {
+        let mut stats = sample::stats();
+        stats.horizon.missing[1].org = "110112119M01".parse().unwrap();
+        assert!(stats.show(Lang::Zh).contains("1 个村、1 个商户尚未报全"));
+        assert!(stats.show(Lang::En).contains("1 village and 1 merchant have not reported in full"));
+    }
+
+    #[test]
+    fn other_nodes_than_a_township_s_tell_of_themselves_alone() {
+        let mut stats = sample::stats();
+        stats.horizon.missing.clear();
+        stats.horizon.scope = Scope::Merchant;
+        stats.villages.clear();
+        let text = stats.show(Lang::Zh);
+        assert!(text.contains("仅本节点数据") && !text.contains("各村") && !text.contains("储值户"), "{text}");
     }
 
     #[test]
     fn a_read_only_node_says_so() {
         let mut status = sample::status();
         assert!(status.show(Lang::En).contains("normal"));
+        status.disk.free = 63 << 20;
+        let text = status.show(Lang::Zh);
+        assert!(text.contains("暂停：磁盘空间不足") && text.contains("剩余不足 64.0 MiB 时停止写入"), "{text}");
         status.read_only = true;
         assert!(status.show(Lang::Zh).contains("只读：磁盘故障"));
     }

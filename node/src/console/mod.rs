@@ -7,9 +7,9 @@
 pub(crate) mod sample;
 
 use askama::Template;
-use xiangyue_protocol::{Code, Refusal};
+use xiangyue_protocol::{Code, OrgCode, Refusal};
 
-use crate::api::types::{GoldenRow, Stats, Status, VillageStatus};
+use crate::api::types::{GoldenRow, Scope, Stats, Status, VillageStatus};
 use crate::i18n::{self, Lang, bytes, count, moment, thousands};
 
 /// The page of a township's node.
@@ -22,9 +22,14 @@ pub struct ConsolePage {
     code: String,
     period: String,
     as_of: String,
-    /// Villages that have not reported in full, named.
+    /// Whether these are figures of a township; elsewhere they are the node's own.
+    whole: bool,
+    /// Who has not reported in full, counted; empty when everybody has.
     missing: String,
-    missing_count: usize,
+    /// Their names.
+    missing_names: String,
+    /// Who has no node yet, named.
+    not_joined: String,
     figures: Vec<Figure>,
     villages: Vec<VillageRow>,
     total: VillageRow,
@@ -83,16 +88,16 @@ struct GoldenView {
 impl ConsolePage {
     /// The page for what a node knows. `golden` is empty outside the demo.
     pub fn new(lang: Lang, status: &Status, stats: &Stats, golden: &[GoldenRow]) -> ConsolePage {
-        let separator = lang.pick("、", ", ");
-        let missing: Vec<&str> = stats.horizon.missing.iter().map(|village| village.name.as_str()).collect();
         ConsolePage {
             lang,
             name: stats.name.clone(),
             code: stats.org.to_string(),
             period: stats.month.map_or_else(|| lang.pick("全部时间", "all of time").into(), |month| month.to_string()),
             as_of: moment(stats.horizon.as_of),
-            missing: missing.join(separator),
-            missing_count: missing.len(),
+            whole: stats.horizon.scope == Scope::Township,
+            missing: stats.horizon.missing_told(lang).unwrap_or_default(),
+            missing_names: stats.horizon.missing_names(lang),
+            not_joined: stats.horizon.not_joined_told(lang).unwrap_or_default(),
             figures: figures(lang, stats),
             villages: villages(lang, status, stats),
             total: total(lang, stats),
@@ -119,6 +124,9 @@ fn figure(label: &str, value: String) -> Figure {
 }
 
 fn figures(lang: Lang, stats: &Stats) -> Vec<Figure> {
+    if stats.horizon.scope == Scope::Merchant {
+        return vec![figure(lang.pick("在本商户兑换", "Redeemed here"), thousands(stats.redeemed.0))];
+    }
     vec![
         figure(lang.pick("储值户", "Depositors"), count(stats.depositors)),
         figure(lang.pick("累计积分", "Points, gross"), thousands(stats.gross.0)),
@@ -136,7 +144,7 @@ fn further(lang: Lang, stats: &Stats) -> Vec<Figure> {
 fn villages(lang: Lang, status: &Status, stats: &Stats) -> Vec<VillageRow> {
     let row = |stat: &crate::api::types::VillageStat| {
         let known = status.villages.iter().find(|village| village.org == stat.org);
-        let (heard, state) = freshness(lang, status, known);
+        let (heard, state) = freshness(lang, status, &stat.org, known);
         VillageRow {
             name: stat.name.clone(),
             code: stat.org.to_string(),
@@ -145,9 +153,9 @@ fn villages(lang: Lang, status: &Status, stats: &Stats) -> Vec<VillageRow> {
             redeemed: thousands(stat.redeemed_points.0),
             redemptions: count(stat.redemptions),
             heard,
-            behind: known.map_or_else(String::new, |village| count(village.changes_behind)),
+            behind: known.map_or_else(String::new, VillageStatus::behind),
             state,
-            fresh: known.is_some_and(|village| village.is_fresh(status.now)),
+            fresh: stat.org == status.org || known.is_some_and(VillageStatus::is_fresh),
         }
     };
     stats.villages.iter().map(row).collect()
@@ -168,13 +176,13 @@ fn total(lang: Lang, stats: &Stats) -> VillageRow {
 fn merchants(lang: Lang, status: &Status, stats: &Stats) -> Vec<MerchantRow> {
     let row = |stat: &crate::api::types::MerchantStat| {
         let known = status.villages.iter().find(|merchant| merchant.org == stat.org);
-        let (heard, state) = freshness(lang, status, known);
+        let (heard, state) = freshness(lang, status, &stat.org, known);
         MerchantRow {
             name: stat.name.clone(),
             code: stat.org.to_string(),
             points: thousands(stat.points.0),
             redemptions: count(stat.redemptions),
-            villages: count(stat.villages),
+            villages: stat.villages_told(stats.horizon.scope),
             heard,
             state,
         }
@@ -183,8 +191,9 @@ fn merchants(lang: Lang, status: &Status, stats: &Stats) -> Vec<MerchantRow> {
 }
 
 /// When an organisation was last heard, and what that means.
-fn freshness(lang: Lang, status: &Status, known: Option<&VillageStatus>) -> (String, String) {
+fn freshness(lang: Lang, status: &Status, org: &OrgCode, known: Option<&VillageStatus>) -> (String, String) {
     match known {
+        None if *org == status.org => (String::new(), lang.pick("本节点数据", "this node's own data").to_owned()),
         Some(village) => (i18n::ago(lang, status.now, village.last_heard_ms), village.state(lang, status.now)),
         None => (String::new(), lang.pick("本节点不掌握", "not known here").to_owned()),
     }
@@ -211,6 +220,12 @@ fn warnings(lang: Lang, status: &Status, stats: &Stats) -> Vec<String> {
     );
     let code = Code::Frozen;
     warn(status.frozen, format!("{}：{}", code.zh(), code.zh_advice()), format!("{}: {}", code.en(), code.en_advice()));
+    let code = Code::DiskFull;
+    warn(
+        status.disk.is_full(),
+        format!("{}：{}", code.zh(), code.zh_advice()),
+        format!("{}: {}", code.en(), code.en_advice()),
+    );
     let authors = status.quarantined;
     warn(
         authors > 0,
@@ -239,7 +254,6 @@ fn warnings(lang: Lang, status: &Status, stats: &Stats) -> Vec<String> {
 }
 
 fn facts(lang: Lang, status: &Status) -> Vec<Figure> {
-    let (free, total) = (bytes(status.disk.free), bytes(status.disk.total));
     let up = i18n::span(lang, status.now.0.saturating_sub(status.since.0));
     let connected = status.peers.iter().filter(|peer| peer.connected).count();
     vec![
@@ -253,10 +267,7 @@ fn facts(lang: Lang, status: &Status) -> Vec<Figure> {
         figure(lang.pick("文档", "documents"), count(status.documents)),
         figure(lang.pick("数据段", "segments"), count(status.segments)),
         figure(lang.pick("日志", "journal"), bytes(status.journal_bytes)),
-        figure(
-            lang.pick("磁盘", "disk"),
-            lang.pick(format!("剩余 {free}，共 {total}"), format!("{free} free of {total}")),
-        ),
+        figure(lang.pick("磁盘", "disk"), status.disk.told(lang)),
     ]
 }
 
@@ -292,6 +303,19 @@ mod tests {
         stats.horizon.missing.clear();
         let html = ConsolePage::new(Lang::Zh, &sample::status(), &stats, &[]).html().unwrap();
         assert!(html.contains("各村均已上报") && !html.contains("与报道对照"));
+    }
+
+    #[test]
+    fn a_village_s_page_claims_nothing_about_others() {
+        let (mut status, mut stats) = (sample::status(), sample::stats());
+        status.villages.clear();
+        stats.villages.truncate(1);
+        status.org = stats.villages[0].org.clone();
+        stats.horizon.missing.clear();
+        stats.horizon.scope = Scope::Village;
+        let html = ConsolePage::new(Lang::Zh, &status, &stats, &[]).html().unwrap();
+        assert!(html.contains("仅本节点数据") && html.contains("本节点数据</td>"), "{html}");
+        assert!(!html.contains("各村") && !html.contains("合计"), "{html}");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use xiangyue_protocol::schema::Points;
 use xiangyue_protocol::{Millis, OrgCode};
 
 use crate::api::types::{
-    Disk, GoldenRow, Horizon, MerchantStat, MissingVillage, PeerStatus, StatRow, Stats, Status, VillageStat,
+    Disk, GoldenRow, Horizon, MerchantStat, MissingVillage, PeerStatus, Scope, StatRow, Stats, Status, VillageStat,
     VillageStatus,
 };
 
@@ -84,7 +84,7 @@ pub(crate) fn status() -> Status {
         read_only: false,
         frozen: false,
         certificate_days: 71,
-        disk: Disk { free: 61 << 30, total: 118 << 30 },
+        disk: Disk { free: 61 << 30, total: 118 << 30, reserve: 64 << 20 },
         documents: 197,
         segments: 5_204,
         journal_bytes: 38 << 20,
@@ -117,7 +117,7 @@ pub(crate) fn stats() -> Stats {
         org: "110112119".parse().unwrap(),
         name: "潞城镇".to_owned(),
         month: None,
-        horizon: Horizon { as_of: NOW, missing: missing.into() },
+        horizon: Horizon { as_of: NOW, scope: Scope::Township, missing: missing.into(), not_joined: Vec::new() },
         depositors: 18_717,
         gross: Points(1_042_549),
         redeemed: Points(87_816),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot, watch};
-use tracing::{error, warn};
+use tracing::{error, info, warn};
 use xiangyue_protocol::frame::Frame;
 use xiangyue_protocol::replica::{Alarm, Effect, KeyRing, PeerId, Replica, Ticket};
 use xiangyue_protocol::{Actor, Code, DocId, Kind, Refusal};
@@ -138,7 +138,13 @@ impl Engine {
         let room = self.journal.has_room();
         self.room = Some(room.clone());
         let full = room.is_err();
-        self.problem.send_if_modified(|problem| std::mem::replace(&mut problem.disk_full, full) != full);
+        let turned = |problem: &mut Problem| std::mem::replace(&mut problem.disk_full, full) != full;
+        if self.problem.send_if_modified(turned) {
+            match &room {
+                Err(refusal) => error!(%refusal, "nothing is written until there is room"),
+                Ok(()) => info!("there is room on the disk again"),
+            }
+        }
         room
     }
 

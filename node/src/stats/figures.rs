@@ -8,7 +8,7 @@ use xiangyue_protocol::schema::{AccountId, Cohort, ItemCode, Points, RuleCode};
 use xiangyue_protocol::summary::{PointsSummary, Spent, Summary};
 use xiangyue_protocol::{Date, DocId, Level, Millis, Month, OrgCode};
 
-use crate::api::types::{Horizon, MerchantStat, MissingVillage, StatRow, Stats, VillageStat};
+use crate::api::types::{Horizon, MerchantStat, MissingVillage, Scope, StatRow, Stats, VillageStat};
 
 /// How much is known of a village: the horizon of every figure.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,7 +42,19 @@ struct Gathered {
     entries: u64,
 }
 
+/// Whose figures an organisation's node can tell.
+fn scope_of(org: &OrgCode) -> Scope {
+    match org.level() {
+        Level::Merchant => Scope::Merchant,
+        Level::Village => Scope::Village,
+        _ => Scope::Township,
+    }
+}
+
 /// The figures of this replica's organisation and what lies under it.
+///
+/// A village reads the counters of all merchants, which name accounts of other villages too: those are left out, since
+/// of them it holds no more than that.
 pub fn township(replica: &Replica, month: Option<Month>, now: Millis, freshness: &[Freshness]) -> Stats {
     let views = replica.views();
     let org = replica.org().clone();
@@ -76,12 +88,14 @@ pub fn township(replica: &Replica, month: Option<Month>, now: Millis, freshness:
 impl Gathered {
     fn add(&mut self, replica: &Replica, id: &DocId, points: &PointsSummary) {
         let views = replica.views();
+        let theirs = scope_of(replica.org()) == Scope::Village && id.org != *replica.org();
+        let counts = |account: &AccountId| !theirs || views.accounts.contains_key(account);
         // In a counter, what was spent under a number that several villages have opened is no one's in particular.
         let village = |account: &AccountId| match id.org.level() {
             Level::Village => Some(id.org.clone()),
             _ => views.village_of(account).cloned(),
         };
-        for totals in points.accounts.values() {
+        for (_, totals) in points.accounts.iter().filter(|(account, _)| counts(account)) {
             *self.gross.entry(id.org.clone()).or_default() += totals.earned;
             self.redeemed += totals.redeemed;
             self.reversed += totals.reversed;
@@ -93,11 +107,14 @@ impl Gathered {
                 dates.extend(days.iter().filter_map(|(day, _)| date_in(month, *day)));
             }
         }
-        for ((account, place, item), spent) in &points.spent {
+        for ((account, place, item), spent) in points.spent.iter().filter(|((account, ..), _)| counts(account)) {
             let sum = self.spending.entry((village(account), place.clone(), item.clone())).or_default();
             sum.count += spent.count;
             sum.points += spent.points;
             sum.largest = sum.largest.max(spent.largest);
+        }
+        if theirs {
+            return;
         }
         self.duplicates += points.duplicates.len() as u64;
         self.void += points.void;
@@ -129,7 +146,9 @@ fn village_rows(replica: &Replica, gathered: &Gathered) -> Vec<VillageStat> {
     }
     let listed = views.directory.orgs().map(|org| &org.code).filter(|code| code.level() == Level::Village);
     let orgs: BTreeSet<&OrgCode> = listed.chain(accounts.keys().copied()).collect();
+    let told = |org: &&OrgCode| scope_of(replica.org()) == Scope::Township || *org == replica.org();
     orgs.into_iter()
+        .filter(told)
         .map(|org| {
             let all = gathered.spent(|village, _| village.as_ref() == Some(org));
             let at_merchants = gathered.spent(|village, place| village.as_ref() == Some(org) && place.is_some());
@@ -150,14 +169,20 @@ fn village_rows(replica: &Replica, gathered: &Gathered) -> Vec<VillageStat> {
 fn merchant_rows(replica: &Replica, gathered: &Gathered) -> Vec<MerchantStat> {
     let directory = &replica.views().directory;
     let listed = directory.orgs().map(|org| org.code.clone()).filter(|code| code.level() == Level::Merchant);
+    let told = |org: &OrgCode| match scope_of(replica.org()) {
+        Scope::Township => true,
+        Scope::Village => gathered.spent(|_, place| place.as_ref() == Some(org)).count > 0,
+        Scope::Merchant => org == replica.org(),
+    };
     listed
+        .filter(told)
         .map(|org| {
             let spent = gathered.spent(|_, place| place.as_ref() == Some(&org));
             let villages: BTreeSet<_> = gathered
                 .spending
                 .keys()
                 .filter(|(_, place, _)| place.as_ref() == Some(&org))
-                .map(|(v, _, _)| v)
+                .filter_map(|(village, _, _)| village.as_ref())
                 .collect();
             MerchantStat {
                 name: directory.name(&org).to_string(),
@@ -172,13 +197,18 @@ fn merchant_rows(replica: &Replica, gathered: &Gathered) -> Vec<MerchantStat> {
 
 fn horizon(replica: &Replica, now: Millis, freshness: &[Freshness]) -> Horizon {
     let directory = &replica.views().directory;
-    let missing = freshness.iter().filter(|row| !row.current).map(|row| MissingVillage {
+    let row = |row: &Freshness| MissingVillage {
         org: row.org.clone(),
         name: directory.name(&row.org).to_string(),
         last_heard_ms: row.last_heard,
         changes_behind: row.behind,
-    });
-    Horizon { as_of: now, missing: missing.collect() }
+    };
+    // Who has never had a node has nothing to report.
+    let joined = |org: &OrgCode| directory.nodes().any(|node| node.org == *org);
+    let (joined, not_joined): (Vec<_>, Vec<_>) =
+        freshness.iter().filter(|row| !row.current).partition(|row| joined(&row.org));
+    let rows = |list: Vec<&Freshness>| list.into_iter().map(row).collect();
+    Horizon { as_of: now, scope: scope_of(replica.org()), missing: rows(joined), not_joined: rows(not_joined) }
 }
 
 fn row(id: &str, zh: String, en: String, value: impl ToString, unit: &str) -> StatRow {
@@ -188,8 +218,10 @@ fn row(id: &str, zh: String, en: String, value: impl ToString, unit: &str) -> St
 /// Figures that have no table of their own.
 fn further_rows(replica: &Replica, gathered: &Gathered, villages: &[VillageStat]) -> Vec<StatRow> {
     let views = replica.views();
+    let scope = scope_of(replica.org());
     let mut rows = Vec::new();
-    for cohort in Cohort::ALL {
+    // A merchant holds no register.
+    for cohort in Cohort::ALL.iter().filter(|_| scope != Scope::Merchant) {
         let count = views.registered().filter(|(_, account)| account.cohort == *cohort).count();
         let id = format!("L4.accounts.{}", cohort.as_str());
         rows.push(row(
@@ -201,8 +233,8 @@ fn further_rows(replica: &Replica, gathered: &Gathered, villages: &[VillageStat]
         ));
     }
     rows.extend(check_in_rows(replica, gathered));
-    // Before anybody has redeemed at a merchant, no village is the first.
-    let redeeming = || villages.iter().filter(|village| village.merchant_redemptions > 0);
+    // Before anybody has redeemed at a merchant, no village is the first; nor where one village alone is seen.
+    let redeeming = || villages.iter().filter(|village| scope == Scope::Township && village.merchant_redemptions > 0);
     if let Some(first) = redeeming().max_by_key(|village| (village.merchant_points, village.merchant_redemptions)) {
         rows.push(row(
             "L10.first_by_points",
@@ -213,8 +245,8 @@ fn further_rows(replica: &Replica, gathered: &Gathered, villages: &[VillageStat]
         ));
         rows.push(row(
             "L10.points",
-            format!("{}兑换积分", first.name),
-            "its points".into(),
+            format!("{}在商户处兑换积分", first.name),
+            "its points redeemed at merchants".into(),
             first.merchant_points,
             "points",
         ));
@@ -229,8 +261,8 @@ fn further_rows(replica: &Replica, gathered: &Gathered, villages: &[VillageStat]
         ));
         rows.push(row(
             "L10.count",
-            format!("{}兑换次数", first.name),
-            "its redemptions".into(),
+            format!("{}在商户处兑换次数", first.name),
+            "its redemptions at merchants".into(),
             first.merchant_redemptions,
             "times",
         ));
@@ -260,13 +292,15 @@ fn further_rows(replica: &Replica, gathered: &Gathered, villages: &[VillageStat]
         gathered.duplicates,
         "slips",
     ));
-    rows.push(row(
-        "shared",
-        "在不止一个村开户的账号".into(),
-        "account numbers open in more than one village".into(),
-        views.shared.len(),
-        "numbers",
-    ));
+    if scope == Scope::Township {
+        rows.push(row(
+            "shared",
+            "在不止一个村开户的账号".into(),
+            "account numbers open in more than one village".into(),
+            views.shared.len(),
+            "numbers",
+        ));
+    }
     rows.push(row("void", "未计入的记录".into(), "records kept but not counted".into(), gathered.void, "records"));
     rows
 }

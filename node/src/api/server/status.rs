@@ -100,7 +100,7 @@ pub(super) async fn gather(services: &Services) -> Result<Status, Refusal> {
         read_only: services.engine.problem().read_only.is_some(),
         frozen: seen.frozen,
         certificate_days: if ends >= now.0 { days(ends - now.0) } else { -days(now.0 - ends) - 1 },
-        disk: Disk { free, total },
+        disk: Disk { free, total, reserve: u64::from(services.config.limits.free_disk_mib) << 20 },
         documents: seen.documents,
         segments,
         journal_bytes,

@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 use xiangyue_protocol::schema::Points;
-use xiangyue_protocol::{Millis, Month, OrgCode};
+use xiangyue_protocol::{Level, Millis, Month, OrgCode};
 
-use crate::i18n::{Lang, thousands};
+use crate::i18n::{Lang, count, thousands};
 
 /// Which statistics are wanted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,10 +17,66 @@ pub struct StatsQuery {
 /// Up to when figures are known, and whose are missing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Horizon {
-    /// The moment up to which every village that is not missing has reported.
+    /// The moment up to which everybody that is not missing has reported.
     pub as_of: Millis,
-    /// Villages of which something is known to be missing, or that were never heard.
+    /// Whose figures these are meant to be.
+    #[serde(default)]
+    pub scope: Scope,
+    /// Villages and merchants that are not connected, or of which something is known to be missing.
     pub missing: Vec<MissingVillage>,
+    /// Villages and merchants that have been given a name or a token and have no node yet.
+    #[serde(default)]
+    pub not_joined: Vec<MissingVillage>,
+}
+
+/// Whose figures a node can tell: a township's are of all, anybody else's of itself alone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scope {
+    /// Of the township with its villages and merchants.
+    #[default]
+    Township,
+    /// Of one village and its accounts.
+    Village,
+    /// Of what was redeemed at one merchant.
+    Merchant,
+}
+
+impl Horizon {
+    /// Who has not reported, counted in words; none when nobody is missing.
+    pub fn missing_told(&self, lang: Lang) -> Option<String> {
+        let counted = counted(lang, &self.missing)?;
+        let has = if self.missing.len() == 1 { "has" } else { "have" };
+        Some(lang.pick(format!("{counted}尚未报全"), format!("{counted} {has} not reported in full")))
+    }
+
+    /// Who has no node yet, in words with the names; none when there is nobody.
+    pub fn not_joined_told(&self, lang: Lang) -> Option<String> {
+        let (counted, names) = (counted(lang, &self.not_joined)?, names(lang, &self.not_joined));
+        let has = if self.not_joined.len() == 1 { "has" } else { "have" };
+        Some(lang.pick(format!("{counted}尚未入网：{names}"), format!("{counted} {has} not joined yet: {names}")))
+    }
+
+    /// Names of those that have not reported.
+    pub fn missing_names(&self, lang: Lang) -> String {
+        names(lang, &self.missing)
+    }
+}
+
+fn names(lang: Lang, rows: &[MissingVillage]) -> String {
+    rows.iter().map(|row| row.name.as_str()).collect::<Vec<_>>().join(lang.pick("、", ", "))
+}
+
+/// Villages and merchants, each counted under its own word.
+fn counted(lang: Lang, rows: &[MissingVillage]) -> Option<String> {
+    let merchants = rows.iter().filter(|row| row.org.level() == Level::Merchant).count();
+    let word = |number: usize, zh: &str, one: &str, many: &str| {
+        let en = if number == 1 { one } else { many };
+        (number > 0).then(|| lang.pick(format!("{number} 个{zh}"), format!("{number} {en}")))
+    };
+    let villages = word(rows.len() - merchants, "村", "village", "villages");
+    let parts: Vec<_> = villages.into_iter().chain(word(merchants, "商户", "merchant", "merchants")).collect();
+    (!parts.is_empty()).then(|| parts.join(lang.pick("、", " and ")))
 }
 
 /// A village whose figures are not complete.
@@ -103,6 +159,13 @@ pub struct MerchantStat {
     pub redemptions: u64,
     /// How many villages' accounts redeemed there.
     pub villages: u64,
+}
+
+impl MerchantStat {
+    /// How many villages' accounts redeemed there, for a table; empty at a merchant, which does not know villages.
+    pub fn villages_told(&self, scope: Scope) -> String {
+        if scope == Scope::Merchant { String::new() } else { count(self.villages) }
+    }
 }
 
 /// A further figure.

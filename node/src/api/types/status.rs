@@ -4,10 +4,7 @@ use serde::{Deserialize, Serialize};
 use xiangyue_protocol::schema::{AccountId, Points};
 use xiangyue_protocol::{Millis, OrgCode};
 
-use crate::i18n::{Lang, count, span};
-
-/// A node not heard for so long is called offline.
-const QUIET: u64 = 10 * 60 * 1000;
+use crate::i18n::{Lang, bytes, count, span};
 
 /// A node and its surroundings.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,6 +78,25 @@ pub struct Disk {
     pub free: u64,
     /// Bytes in all.
     pub total: u64,
+    /// Bytes that must stay free: below that nothing is written.
+    #[serde(default)]
+    pub reserve: u64,
+}
+
+impl Disk {
+    /// Whether there is too little room to write.
+    pub fn is_full(&self) -> bool {
+        self.free < self.reserve
+    }
+
+    /// Its figures, in words.
+    pub fn told(&self, lang: Lang) -> String {
+        let [free, total, reserve] = [self.free, self.total, self.reserve].map(bytes);
+        lang.pick(
+            format!("剩余 {free}，共 {total}；剩余不足 {reserve} 时停止写入"),
+            format!("{free} free of {total}; nothing is written below {reserve} free"),
+        )
+    }
 }
 
 /// A peer.
@@ -144,19 +160,18 @@ impl VillageStatus {
             (true, true) => return lang.pick("在线，数据齐全", "connected, complete").to_owned(),
             (true, false) => {}
         }
-        match now.0.saturating_sub(heard.0) {
-            0..QUIET => lang.pick("数据齐全", "complete").to_owned(),
-            passed => {
-                let span = span(lang, passed);
-                lang.pick(format!("离线 {span}，此前数据齐全"), format!("offline {span}, complete until then"))
-            }
-        }
+        let span = span(lang, now.0.saturating_sub(heard.0));
+        lang.pick(format!("离线 {span}，此前数据齐全"), format!("offline {span}, complete until then"))
     }
 
-    /// Whether it is connected, or was heard lately, and nothing of it is known to be missing.
-    pub fn is_fresh(&self, now: Millis) -> bool {
-        let lately = self.last_heard_ms.is_some_and(|heard| now.0.saturating_sub(heard.0) < QUIET);
-        self.enrolled && self.caught_up && self.changes_behind == 0 && (self.connected || lately)
+    /// How many changes are still to come, for a table; empty when it was never heard, since then nobody knows.
+    pub fn behind(&self) -> String {
+        self.last_heard_ms.map_or_else(String::new, |_| count(self.changes_behind))
+    }
+
+    /// Whether it is connected and nothing of it is known to be missing: the same that the horizon asks.
+    pub fn is_fresh(&self) -> bool {
+        self.enrolled && self.caught_up && self.changes_behind == 0 && self.connected
     }
 }
 
@@ -225,18 +240,22 @@ mod tests {
             enrolled: true,
         };
         assert_eq!(village.state(Lang::Zh, now), "离线 2 小时，此前数据齐全");
-        assert!(!village.is_fresh(now));
+        assert!(!village.is_fresh());
+        village.last_heard_ms = Some(Millis(now.0 - 3_000));
+        assert_eq!(village.state(Lang::Zh, now), "离线 3 秒，此前数据齐全", "never complete and missing at once");
         village.connected = true;
         assert_eq!(village.state(Lang::En, now), "connected, complete");
-        assert!(village.is_fresh(now));
+        assert!(village.is_fresh());
         village.caught_up = false;
         assert_eq!(village.state(Lang::Zh, now), "正在核对");
-        assert!(!village.is_fresh(now));
+        assert!(!village.is_fresh());
         village.connected = false;
         assert_eq!(village.state(Lang::En, now), "cut off before all was compared", "not called complete");
         village.changes_behind = 1_200;
         assert_eq!(village.state(Lang::Zh, now), "还有 1,200 条变更未到");
+        assert_eq!(village.behind(), "1,200");
         village.last_heard_ms = None;
+        assert_eq!(village.behind(), "", "of one never heard nobody knows");
         assert_eq!(village.state(Lang::En, now), "enrolled, never heard");
         village.enrolled = false;
         assert_eq!(village.state(Lang::Zh, now), "尚未入网");
