@@ -172,12 +172,12 @@ impl Config {
     /// Only a file that was named has to exist.
     ///
     /// # Errors
-    /// [`Code::BadConfig`] naming file, line or variable and key; [`Code::Disk`] when the file cannot be read.
+    /// [`Code::BadConfig`] naming file, line or variable and key, or the file that cannot be read.
     pub fn load(overrides: &Overrides, env: &[(String, String)]) -> Result<Loaded, Refusal> {
         let file = find_file(overrides, env);
         let text = match &file {
             Some(path) => std::fs::read_to_string(path)
-                .map_err(|error| Refusal::new(Code::Disk, format_args!("{}: {error}", path.display())))?,
+                .map_err(|error| Refusal::new(Code::BadConfig, format_args!("{}: {error}", path.display())))?,
             None => String::new(),
         };
         let name = file.as_deref().map(|path| path.display().to_string()).unwrap_or_default();

@@ -114,5 +114,5 @@ fn what_enrolment_remembers_is_read_again() {
 #[test]
 fn a_named_file_that_is_missing_is_an_error() {
     let overrides = Overrides { file: Some("/nonexistent/xiangyue.toml".into()), ..Overrides::default() };
-    assert_eq!(Config::load(&overrides, &[]).unwrap_err().code(), Code::Disk);
+    assert_eq!(Config::load(&overrides, &[]).unwrap_err().code(), Code::BadConfig);
 }

@@ -95,7 +95,7 @@ fn clock() -> Arc<Clock> {
 
 fn must_be_empty(data: &Path) -> Result<(), Refusal> {
     if Membership::exists(data) {
-        return Err(Refusal::new(Code::NotAllowed, format_args!("{} holds a node already", data.display())));
+        return Err(Refusal::new(Code::FolderTaken, data.display()));
     }
     Ok(())
 }
@@ -103,12 +103,15 @@ fn must_be_empty(data: &Path) -> Result<(), Refusal> {
 /// Founds a township: CA, node key and certificate, directory, in an empty data folder.
 ///
 /// # Errors
-/// [`Code::NotAllowed`] when the data folder holds a node already; [`Code::Disk`].
+/// [`Code::FolderTaken`]; [`Code::MissingValue`] without a name; [`Code::Disk`].
 pub fn init_township(config: &Config, request: &InitRequest) -> Result<InitDone, Refusal> {
     let data = &config.data;
     must_be_empty(data)?;
     if request.code.level() != Level::Township {
         return Err(Refusal::new(Code::BadOrgCode, &request.code));
+    }
+    if request.name.trim().is_empty() {
+        return Err(Refusal::new(Code::MissingValue, "name"));
     }
     let lock = DataLock::acquire(data)?;
     let clock = clock();
@@ -159,8 +162,8 @@ pub fn init_township(config: &Config, request: &InitRequest) -> Result<InitDone,
 /// Enrols this machine with a township's token.
 ///
 /// # Errors
-/// [`Code::TokenRefused`], [`Code::PinMismatch`], [`Code::Network`], [`Code::NotAllowed`] when the data folder holds
-/// a node already, [`Code::Disk`].
+/// [`Code::TokenRefused`], [`Code::PinMismatch`], [`Code::Network`], [`Code::FolderTaken`] when the data folder
+/// holds a node already, [`Code::Disk`].
 pub fn join(config: &Config, request: &JoinRequest) -> Result<JoinDone, Refusal> {
     let data = &config.data;
     must_be_empty(data)?;

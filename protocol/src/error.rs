@@ -58,6 +58,8 @@ codes! {
     UnknownMerchant "XY-113" Input "unknown merchant" "use the merchant's code or its name in the directory" "商户不存在" "请填名录中的商户代码或名称";
     UnknownVillage "XY-114" Input "unknown village, or not this node's" "use the 12-digit code or the name in the directory; each village imports its own rows" "村不存在，或不属于本节点" "请填 12 位代码或名录中的村名；各村导入各村的数据";
     UnknownEntry "XY-115" Input "no such entry written by this node" "reverse an entry on the node that wrote it" "本节点没有写过这笔记录" "请到当初记账的节点上冲正";
+    UnknownDocument "XY-116" Input "this node holds no such document" "see doc list for those it holds" "本节点没有这个文档" "本节点保存的文档见 doc list";
+    NotReversible "XY-117" Input "a reversal or a grant cannot be reversed" "enter a new slip that sets it right" "冲正和授予额度不能再冲正" "请另记一笔予以更正";
     BeyondRule "XY-120" Input "points beyond the rule" "lower the points, or ask for a new rule version" "积分超过规则上限" "请降低积分，或申请新的规则版本";
     BeyondCap "XY-121" Input "points beyond the daily cap" "enter the rest on another day it was earned, or leave it out" "超过当日积分上限" "超出部分不能计入当日";
     FutureDate "XY-122" Input "date in the future" "correct the date" "日期在今天之后" "请更正日期";
@@ -104,6 +106,11 @@ codes! {
     Usage "XY-310" Input "command line not understood" "see --help" "无法识别的命令行" "请查看 --help";
     BadRequest "XY-311" Input "request not understood" "correct its path, method, query or body" "无法识别的请求" "请更正路径、方法、参数或内容";
     RequestTooLarge "XY-312" Input "request over the limit" "send it in several parts" "请求超过上限" "请分几次发送";
+    FolderTaken "XY-313" Input "the data folder holds a node already" "start it with serve, or name another folder with --data" "数据目录中已有节点" "请用 serve 启动它，或用 --data 另指定目录";
+    TokenWanted "XY-314" Input "the local API wants its token" "send the text of api.token in the data folder as Authorization: Bearer" "本机接口需要令牌" "请以 Authorization: Bearer 方式附上数据目录中 api.token 的内容";
+    FileMissing "XY-315" Input "file cannot be opened" "check its name and who may read it" "文件无法打开" "请检查文件名和读取权限";
+    NotWritable "XY-316" Input "file cannot be written" "check that the folder exists and may be written to" "文件无法写入" "请检查目录是否存在、是否可写";
+    UnknownCode "XY-317" Input "no such code" "explain without a code lists them all" "没有这个代码" "不带代码执行 explain 可列出全部";
 }
 
 /// A refusal: a code and the detail that makes it useful.

@@ -59,8 +59,8 @@ fn strangers_are_answered_alike() {
         let answer: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error}: {text:?}"));
         (status, answer["error"]["code"].as_str().unwrap().to_owned())
     };
-    assert_eq!(refused(&[("Authorization", "Bearer guess")], "/api/v1/status"), (403, "XY-130".to_owned()));
-    assert_eq!(refused(&[("Authorization", "Bearer guess")], "/api/v1/nothing"), (403, "XY-130".to_owned()));
+    assert_eq!(refused(&[("Authorization", "Bearer guess")], "/api/v1/status"), (403, "XY-314".to_owned()));
+    assert_eq!(refused(&[("Authorization", "Bearer guess")], "/api/v1/nothing"), (403, "XY-314".to_owned()));
     assert_eq!(refused(&[("Host", "console.example.cn")], "/"), (421, "XY-130".to_owned()));
 }
 

@@ -49,7 +49,7 @@ fn first_day(folder: &Path) -> (Node, Node, Node) {
         ["init", "township", "--code", TOWNSHIP, "--name", "潞城镇", "--listen", &address, "--address", &address];
     let founded = run(&data, &[&init[..], &["--json"]].concat()).ok();
     assert_eq!((&founded["org"], &founded["name"]), (&TOWNSHIP.into(), &"潞城镇".into()));
-    assert_eq!(run(&data, &[&init[..], &["--json"]].concat()).refusal(), "XY-130", "a township is founded once");
+    assert_eq!(run(&data, &[&init[..], &["--json"]].concat()).refusal(), "XY-313", "a township is founded once");
     let mut town = Node::new(TOWNSHIP, data, &[("API", "127.0.0.1:0")]).with_own_config();
     town.start();
     assert_eq!(town.status()["listen"], address, "serve listens where init said");

@@ -17,7 +17,7 @@ fn a_second_node_is_refused() {
     town.township.kill();
     town.township.start();
     assert_eq!(join(&town, "third", &token).refusal(), "XY-215", "used tokens are remembered over a power cut");
-    assert_eq!(join(&town, "first", &token).refusal(), "XY-130", "the folder holds a node already");
+    assert_eq!(join(&town, "first", &token).refusal(), "XY-313", "the folder holds a node already");
 }
 
 #[test]

@@ -150,7 +150,11 @@ impl Client {
         }
         let expected = response.body().content_length();
         let mut reader = response.into_body().into_reader();
-        let written = io::copy(&mut reader, out).map_err(|error| Refusal::new(Code::Disk, error))?;
+        let written = match io::copy(&mut reader, out) {
+            // A reader that has gone away, as `head` does, is no fault.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(0),
+            written => written.map_err(|error| Refusal::new(Code::Disk, error))?,
+        };
         match expected {
             Some(expected) if expected != written => Err(Refusal::new(Code::Network, "the node broke off").into()),
             _ => Ok(written),

@@ -116,8 +116,12 @@ pub struct ErrorBody {
 /// The HTTP status under which a refusal of a whole request travels.
 pub fn http_status(code: Code) -> u16 {
     match code {
-        Code::NotAllowed => 403,
-        Code::UnknownAccount | Code::UnknownVillage | Code::UnknownMerchant | Code::UnknownEntry => 404,
+        Code::NotAllowed | Code::TokenWanted => 403,
+        Code::UnknownAccount
+        | Code::UnknownVillage
+        | Code::UnknownMerchant
+        | Code::UnknownEntry
+        | Code::UnknownDocument => 404,
         Code::RequestReused | Code::AlreadyReversed | Code::AccountExists | Code::InsufficientRights => 409,
         Code::TooLarge | Code::RequestTooLarge | Code::FileTooLarge => 413,
         Code::BadRequest => 400,

@@ -308,7 +308,7 @@ pub(crate) struct Award {
     /// Code of the rule
     pub(crate) rule: RuleCode,
     /// How many points
-    #[arg(value_parser = Points::parse_entry)]
+    #[arg(value_parser = Points::parse_entry, allow_negative_numbers = true)]
     pub(crate) points: Points,
     #[command(flatten)]
     pub(crate) slip: Slip,
@@ -325,7 +325,7 @@ pub(crate) struct Redeem {
     /// Code of the redemption item
     pub(crate) item: ItemCode,
     /// How many points
-    #[arg(value_parser = Points::parse_entry)]
+    #[arg(value_parser = Points::parse_entry, allow_negative_numbers = true)]
     pub(crate) points: Points,
     /// Code of the merchant; the village itself when left out
     #[arg(long, value_name = "CODE")]
@@ -352,7 +352,7 @@ pub(crate) struct Grant {
     /// Account whose points they are
     pub(crate) account: AccountId,
     /// How many points
-    #[arg(value_parser = Points::parse_entry)]
+    #[arg(value_parser = Points::parse_entry, allow_negative_numbers = true)]
     pub(crate) points: Points,
     /// Code of the organisation whose node may spend them from now on
     #[arg(long, value_name = "CODE")]

@@ -72,6 +72,9 @@ fn run(arguments: Vec<OsString>, env: &[(String, String)]) -> u8 {
         Err(refusal) => return output.refusal(&refusal.into()),
     };
     let output = Output { lang: lang.or(loaded.config.lang).unwrap_or(locale), json };
+    if matches!(cli.command, Verb::Serve(_) | Verb::Status) {
+        output.strange_variables(&loaded.strange_variables);
+    }
     let session = Session { output, loaded, overrides, by };
     dispatch(&session, cli.command).unwrap_or_else(|failure| output.refusal(&failure))
 }

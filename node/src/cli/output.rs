@@ -69,6 +69,18 @@ impl Output {
         }
     }
 
+    /// Warns on standard error of variables that look like settings and are none.
+    pub(crate) fn strange_variables(self, variables: &[(String, String)]) {
+        for (name, near) in variables {
+            let warning = self.lang.pick(
+                format!("注意：没有设置 {name}，是否为 {near}？\n"),
+                format!("attention: there is no setting {name}; did you mean {near}?\n"),
+            );
+            // There is nobody left to tell when this fails.
+            let _ = anstream::stderr().lock().write_all(warning.as_bytes());
+        }
+    }
+
     /// Prints one JSON object on one line.
     pub(crate) fn object(self, value: &impl Serialize) -> Result<(), Failure> {
         let mut line = serde_json::to_vec(value).map_err(|error| Refusal::new(Code::BadValue, error))?;

@@ -99,7 +99,7 @@ pub(super) fn explain(session: &Session, args: &args::Explain) -> Outcome {
 fn find(text: &str) -> Result<Code, Refusal> {
     let digits: String = text.chars().filter(char::is_ascii_digit).collect();
     let found = Code::ALL.iter().copied().find(|code| code.as_str().strip_prefix("XY-") == Some(&digits));
-    found.ok_or_else(|| Refusal::new(Code::BadValue, text))
+    found.ok_or_else(|| Refusal::new(Code::UnknownCode, text))
 }
 
 /// The answer of `explain`.
@@ -153,7 +153,7 @@ mod tests {
         for text in ["XY-110", "xy-110", "110", "XY110"] {
             assert_eq!(find(text).unwrap(), Code::UnknownAccount, "{text}");
         }
-        assert!(find("XY-999").is_err());
+        assert_eq!(find("XY-999").unwrap_err().code(), Code::UnknownCode);
         assert!(find("").is_err());
     }
 

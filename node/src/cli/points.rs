@@ -1,5 +1,7 @@
 //! `balance` and `statement`.
 
+use xiangyue_protocol::{Code, Level, Refusal};
+
 use super::args;
 use super::output::{Show, exit};
 use super::table::{Side, Table};
@@ -13,6 +15,13 @@ pub(super) fn balance(session: &Session, args: &args::Balance) -> Outcome {
 }
 
 pub(super) fn statement(session: &Session, args: &args::Statement) -> Outcome {
+    if let (Some(from), Some(to)) = (args.from, args.to)
+        && from > to
+    {
+        let refusal = Refusal::new(Code::Usage, format_args!("--from {from} > --to {to}"));
+        session.output.refusal(&refusal.into());
+        return Ok(exit::USAGE);
+    }
     let mut query = Vec::new();
     query.extend(args.from.map(|date| ("from", date.to_string())));
     query.extend(args.to.map(|date| ("to", date.to_string())));
@@ -34,7 +43,11 @@ fn segment(text: &str) -> String {
 impl Show for Balance {
     fn show(&self, lang: Lang) -> String {
         let mut table = Table::new([(lang.pick("账户", "account"), Side::Left), (self.account.as_str(), Side::Right)]);
-        let village = format!("{} {}", self.village_name, self.village);
+        // A merchant's node has no register that would tell.
+        let village = match self.village.level() {
+            Level::Merchant => lang.pick("本节点不掌握", "not known here").to_owned(),
+            _ => format!("{} {}", self.village_name, self.village),
+        };
         table.row([lang.pick("所属村", "village").into(), village]);
         let holder = self.holder.map_or("", |holder| lang.pick(holder.zh(), holder.as_str()));
         let cohort = self.cohort.map_or("", |cohort| lang.pick(cohort.zh(), cohort.as_str()));
@@ -164,6 +177,9 @@ mod tests {
         assert!(text.contains("其中 爱心驿站 可用") && text.contains("1,105"), "{text}");
         assert!(text.ends_with("截至 2021-01-26 00:00:00\n"), "{text}");
         assert!(balance.show(Lang::En).contains("of it at 爱心驿站"));
+        let at_merchant =
+            Balance { village: "110112119M01".parse().unwrap(), village_name: "爱心驿站".into(), ..balance };
+        assert!(at_merchant.show(Lang::Zh).contains("本节点不掌握"), "a merchant is not a village");
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub(super) fn join(session: &Session, args: args::EnrollJoin) -> Outcome {
 }
 
 fn read_token(path: &Path) -> Result<String, Failure> {
-    let file = std::fs::File::open(path).map_err(|error| file_refusal(Code::BadFile, path, error))?;
+    let file = std::fs::File::open(path).map_err(|error| file_refusal(Code::FileMissing, path, error))?;
     let mut text = String::new();
     file.take(TOKEN_BYTES).read_to_string(&mut text).map_err(|error| file_refusal(Code::BadFile, path, error))?;
     Ok(text)
@@ -67,7 +67,7 @@ pub(super) fn token(session: &Session, args: args::EnrollToken) -> Outcome {
         .create_new(true)
         .mode(0o600)
         .open(&file)
-        .map_err(|error| file_refusal(Code::Disk, &file, error))?;
+        .map_err(|error| file_refusal(Code::NotWritable, &file, error))?;
     let written = client.post::<Token>("/tokens", &request).and_then(|token| {
         let result = writeln!(out, "{}", token.token).and_then(|()| out.sync_all());
         result.map(|()| token).map_err(|error| file_refusal(Code::Disk, &file, error))
@@ -219,14 +219,34 @@ fn golden(lang: Lang, rows: &[GoldenRow]) -> String {
         table.row([
             row.id.clone(),
             lang.pick(&row.label_zh, &row.label_en).clone(),
-            row.expected.clone(),
-            row.computed.clone(),
+            said(lang, &row.expected),
+            said(lang, &row.computed),
             yes(lang, row.ok).to_owned(),
         ]);
     }
     table.render()
 }
 
+/// What the demo saw in the words of the API, for people: `New` is written, `Refused XY-124` refused under that code.
+fn said(lang: Lang, text: &str) -> String {
+    let words = [("New", "已记账"), ("Refused", "已拒绝"), ("arrived through the neighbour alone", "仅经邻村到达")];
+    let found = words.iter().find_map(|(en, zh)| Some(format!("{zh}{}", text.strip_prefix(en)?)));
+    lang.pick(found.unwrap_or_else(|| text.to_owned()), text.to_owned())
+}
+
 fn yes(lang: Lang, yes: bool) -> &'static str {
     if yes { lang.pick("是", "yes") } else { lang.pick("否", "NO") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_demo_saw_is_told_in_the_reader_s_language() {
+        assert_eq!(said(Lang::Zh, "Refused XY-124"), "已拒绝 XY-124");
+        assert_eq!(said(Lang::Zh, "New"), "已记账");
+        assert_eq!(said(Lang::Zh, "18717"), "18717");
+        assert_eq!(said(Lang::En, "Refused XY-124"), "Refused XY-124");
+    }
 }

@@ -51,7 +51,8 @@ fn read_files(mode: Mode, args: &args::Import, limit: u64) -> Result<(ImportQuer
     let mut parts = Vec::new();
     for path in &args.files {
         let before = body.len();
-        let read = std::fs::File::open(path).and_then(|file| file.take(limit + 1).read_to_end(&mut body));
+        let file = std::fs::File::open(path).map_err(|error| file_refusal(Code::FileMissing, path, error))?;
+        let read = file.take(limit + 1).read_to_end(&mut body);
         read.map_err(|error| file_refusal(Code::BadFile, path, error))?;
         if body.len() as u64 > limit {
             let detail = format_args!("> {} (limits.import_mib)", bytes(limit)).to_string();
@@ -108,7 +109,7 @@ fn replace<T>(path: &Path, write: impl FnOnce(&mut std::fs::File) -> Result<T, F
     let name = path.file_name().ok_or_else(|| file_refusal(Code::Disk, path, "not a file"))?;
     let part = path.with_file_name(format!(".{}.part", name.to_string_lossy()));
     let refuse = |error: io::Error| file_refusal(Code::Disk, path, error);
-    let mut file = std::fs::File::create(&part).map_err(refuse)?;
+    let mut file = std::fs::File::create(&part).map_err(|error| file_refusal(Code::NotWritable, path, error))?;
     let written = write(&mut file)
         .and_then(|value| file.sync_all().map(|()| value).map_err(refuse))
         .and_then(|value| std::fs::rename(&part, path).map(|()| value).map_err(refuse));

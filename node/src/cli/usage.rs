@@ -122,6 +122,7 @@ mod tests {
         let (code, detail) = wrong("xiangyue award A R 5 --request S --date 2026-13-01", Lang::En);
         assert_eq!((code.as_str(), detail.as_str()), ("XY-103", "--date <DATE> \"2026-13-01\""));
         assert_eq!(wrong("xiangyue award A R 0 --request S", Lang::Zh).0, "XY-104");
+        assert_eq!(wrong("xiangyue award A R -5 --request S", Lang::Zh).0, "XY-104", "a number, and not in range");
         let (code, detail) = wrong("xiangyue export people --format csv --out x", Lang::Zh);
         assert_eq!(code, "XY-105");
         assert!(detail.starts_with("<WHAT> \"people\" (accounts, entries,") && detail.contains("balances"), "{detail}");

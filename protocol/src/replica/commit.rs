@@ -357,8 +357,12 @@ impl Replica {
     }
 
     fn reverse(&mut self, request: &ReverseRequest, today: Date, undo: &mut Option<Undo>) -> Result<Outcome, Refusal> {
-        let unknown = || Refusal::new(Code::UnknownEntry, &request.of);
-        let own = |slip: &Slip| slip.author == self.node && matches!(slip.sort, Sort::Award | Sort::Redemption);
+        let written = |slip: &Slip| slip.author == self.node;
+        let unknown = || match self.slips(&request.of).any(|(_, slip)| written(slip)) {
+            true => Refusal::new(Code::NotReversible, &request.of),
+            false => Refusal::new(Code::UnknownEntry, &request.of),
+        };
+        let own = |slip: &Slip| written(slip) && matches!(slip.sort, Sort::Award | Sort::Redemption);
         let found = self.slips(&request.of).filter(|(_, slip)| own(slip)).min_by_key(|(_, slip)| slip.reversed);
         let (id, slip) = found.map(|(id, slip)| (id.clone(), slip.clone())).ok_or_else(unknown)?;
         let redemption = slip.sort == Sort::Redemption;

@@ -16,7 +16,7 @@ pub(super) async fn bearer(State(token): State<Arc<String>>, request: Request, n
     let shown = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let shown = shown.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
     if blake3::hash(shown.as_bytes()) != blake3::hash(token.as_bytes()) {
-        return Refused::from(Refusal::new(Code::NotAllowed, "token")).into_response();
+        return Refused::from(Refusal::new(Code::TokenWanted, "Authorization")).into_response();
     }
     next.run(request).await
 }

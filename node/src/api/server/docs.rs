@@ -49,7 +49,7 @@ pub(super) async fn list(State(services): State<Services>) -> Answer<DocList> {
 async fn row_of(services: &Services, id: &DocId) -> Result<(DocRow, Vec<documents::StoredSegment>), Refusal> {
     let asked = id.clone();
     let row = services.engine.ask(move |replica| doc_row(replica, &asked)).await?;
-    let mut row = row.ok_or_else(|| Refusal::new(Code::BadDocId, id))?;
+    let mut row = row.ok_or_else(|| Refusal::new(Code::UnknownDocument, id))?;
     let (engine, asked) = (services.engine.clone(), id.clone());
     let segments = blocking(move || documents::segments(&engine, &asked)).await?;
     row.bytes = segments.iter().map(|segment| segment.bytes).sum();

@@ -56,7 +56,7 @@ pub(super) async fn export(
 async fn document(services: &Services, id: DocId, format: ExportFormat) -> Result<Vec<u8>, Refusal> {
     let asked = id.clone();
     if !services.engine.ask(move |replica| replica.docs().contains_key(&asked)).await? {
-        return Err(Refusal::new(Code::BadDocId, id));
+        return Err(Refusal::new(Code::UnknownDocument, id));
     }
     let engine = services.engine.clone();
     blocking(move || {

@@ -198,9 +198,15 @@ impl StatRow {
             "numbers" => "个",
             other => other,
         };
+        let one = if self.value == "1" { singular(&self.unit) } else { &self.unit };
         let value = self.value.parse::<i64>().map_or_else(|_| self.value.clone(), thousands);
-        format!("{value} {}", lang.pick(zh, &self.unit)).trim_end().to_owned()
+        format!("{value} {}", lang.pick(zh, one)).trim_end().to_owned()
     }
+}
+
+/// The unit of one: `times` is `time`, `entries` is `entry`.
+fn singular(unit: &str) -> &str {
+    if unit == "entries" { "entry" } else { unit.strip_suffix('s').unwrap_or(unit) }
 }
 
 /// A figure beside the one it should be.
@@ -245,4 +251,21 @@ pub struct DemoReport {
     pub facts: Vec<GoldenRow>,
     /// Address of the township's console page.
     pub console: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_is_not_many() {
+        let shown = |value: &str, unit: &str, lang| {
+            let (value, unit) = (value.to_owned(), unit.to_owned());
+            StatRow { id: String::new(), label_zh: String::new(), label_en: String::new(), value, unit }.shown(lang)
+        };
+        assert_eq!(shown("1", "times", Lang::En), "1 time");
+        assert_eq!(shown("1", "entries", Lang::En), "1 entry");
+        assert_eq!(shown("1200", "entries", Lang::En), "1,200 entries");
+        assert_eq!(shown("1", "accounts", Lang::Zh), "1 户");
+    }
 }
