@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use xiangyue_protocol::DocId;
 
 use crate::scheduler::Micros;
@@ -46,9 +46,10 @@ pub struct Delivery {
 }
 
 /// The state of all nodes at one moment; counts are since the start.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sample {
     /// When.
+    #[serde(rename = "at_us")]
     pub at: Micros,
     /// Nodes that are on.
     pub up: u64,
@@ -58,12 +59,16 @@ pub struct Sample {
     pub pairs: u64,
     /// How long ago, in virtual milliseconds, the oldest segment was written that a pair lacks, 0 if it lacks
     /// none: the median over all pairs.
+    #[serde(rename = "behind_p50_ms")]
     pub behind_p50: u64,
     /// The same: what 90 % of the pairs do not exceed.
+    #[serde(rename = "behind_p90_ms")]
     pub behind_p90: u64,
     /// The same: what 99 % of the pairs do not exceed.
+    #[serde(rename = "behind_p99_ms")]
     pub behind_p99: u64,
     /// The same: the largest.
+    #[serde(rename = "behind_max_ms")]
     pub behind_max: u64,
     /// Appends that are not synced.
     pub unsynced: u64,

@@ -96,9 +96,11 @@ impl Spread {
         Some(step)
     }
 
-    /// A crash has taken a segment from its author before anybody else could see it.
-    pub fn lost(&mut self, row: &Row) {
-        self.on_the_way.remove(&row.print);
+    /// A crash has taken a segment from its author before anybody else could see it. How many others would have read
+    /// it.
+    pub fn lost(&mut self, row: &Row) -> u64 {
+        let way = self.on_the_way.remove(&row.print);
+        way.map_or(0, |way| (way.readers.len() - way.got.len()) as u64)
     }
 
     /// How far readers are behind, in milliseconds: the ages of the oldest segment that each lacks of each document,

@@ -132,6 +132,12 @@ pub struct Stats {
     pub received: u64,
     /// Segments received that were there already.
     pub redundant: u64,
+    /// Segments that somebody besides their author's node reads.
+    pub shared: u64,
+    /// How often these must arrive until every reader has all of them.
+    pub due: u64,
+    /// Redemptions and grants that clerks asked for, each try counted.
+    pub spends: u64,
     /// Virtual milliseconds from writing a segment until its last reader had it.
     pub convergence: Vec<u64>,
 }
@@ -165,6 +171,9 @@ impl Stats {
         self.changes += other.changes;
         self.received += other.received;
         self.redundant += other.redundant;
+        self.shared += other.shared;
+        self.due += other.due;
+        self.spends += other.spends;
         self.convergence.extend(&other.convergence);
     }
 

@@ -1,9 +1,12 @@
 //! The command line's shape.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use xiangyue_sim::scenario::Set;
+
+use super::sweep::Shard;
 
 /// Runs xiangyue's replicas in virtual time, with faults, and watches their promises.
 #[derive(Debug, Parser)]
@@ -26,6 +29,16 @@ pub(super) struct Cli {
 pub(super) enum Command {
     /// Run a scenario under one seed or several.
     Run(Run),
+    /// Run every combination of a scenario's [sweep] under every seed, on all cores.
+    Sweep(Sweep),
+    /// Put the shards of one sweep together.
+    Merge(Merge),
+    /// Hold two sets of runs against each other.
+    Compare(Compare),
+    /// Draw charts of a run or a sweep, as SVG and PNG.
+    Plot(Plot),
+    /// Draw a run as lanes, a line to each node.
+    Trace(Trace),
     /// List the scenarios of the library, show one, or check a file.
     #[command(after_help = "Examples:
   xiangyue-sim scenarios
@@ -66,6 +79,117 @@ pub(super) struct Run {
     #[arg(long)]
     pub(super) json: bool,
     /// Also write the run's files into this folder.
+    #[arg(long, value_name = "DIR")]
+    pub(super) out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) extent: Extent,
+}
+
+/// How much a run's folder holds.
+#[derive(Debug, Clone, Args)]
+pub(super) struct Extent {
+    /// At most so many events in trace.jsonl; 0 for none [default: 200000 for run, 0 for sweep].
+    #[arg(long, value_name = "N")]
+    pub(super) trace_rows: Option<u64>,
+    /// At most so many rows in deliveries.csv; 0 for none [default: 1000000 for run, 0 for sweep].
+    #[arg(long, value_name = "N")]
+    pub(super) delivery_rows: Option<u64>,
+    /// Write the tables as Parquet, too; needs a build with the feature `parquet`.
+    #[arg(long)]
+    pub(super) parquet: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  xiangyue-sim sweep my.toml --out /tmp/sweep
+  xiangyue-sim sweep my.toml --seeds 100 --jobs 4 --out /tmp/sweep
+  xiangyue-sim sweep my.toml --shard 3/8 --out /tmp/shard-3
+
+Called again with the same words it goes on where it stopped. Exit: 0 all green, 1 a run was red, 2 bad input or a run
+that failed, 130 interrupted.")]
+pub(super) struct Sweep {
+    #[command(flatten)]
+    pub(super) source: Source,
+    /// The folder for the runs and the tables over them.
+    #[arg(long, value_name = "DIR")]
+    pub(super) out: PathBuf,
+    /// The first seed [default: the scenario's seeds.first].
+    #[arg(long, value_name = "N")]
+    pub(super) seed: Option<u64>,
+    /// How many seeds [default: the scenario's seeds.count].
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(super) seeds: Option<u64>,
+    /// Only every n-th run, beginning with run i, from 0: one of n processes that share the sweep.
+    #[arg(long, value_name = "i/n", default_value = "0/1")]
+    pub(super) shard: Shard,
+    /// How many runs at once [default: as many as there are cores].
+    #[arg(long, value_name = "N")]
+    pub(super) jobs: Option<NonZeroUsize>,
+    #[command(flatten)]
+    pub(super) extent: Extent,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example: xiangyue-sim merge /tmp/shard-* --out /tmp/sweep")]
+pub(super) struct Merge {
+    /// The shards' folders.
+    #[arg(value_name = "DIR", required = true)]
+    pub(super) shards: Vec<PathBuf>,
+    /// The folder for all of it.
+    #[arg(long, value_name = "DIR")]
+    pub(super) out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  xiangyue-sim compare /tmp/before /tmp/after
+  xiangyue-sim compare baseline.jsonl /tmp/after --fail-on-worse
+
+A baseline is the results.jsonl of an earlier sweep.")]
+pub(super) struct Compare {
+    /// The earlier runs: a folder, or a saved results.jsonl.
+    #[arg(value_name = "A")]
+    pub(super) before: PathBuf,
+    /// The later runs.
+    #[arg(value_name = "B")]
+    pub(super) after: PathBuf,
+    /// Exit 1 if a figure is worse beyond its confidence interval.
+    #[arg(long)]
+    pub(super) fail_on_worse: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  xiangyue-sim plot /tmp/sweep
+  xiangyue-sim plot /tmp/sweep --x policy.propagation --out figures")]
+pub(super) struct Plot {
+    /// The folder of a run or a sweep.
+    #[arg(value_name = "DIR")]
+    pub(super) dir: PathBuf,
+    /// The parameter on the horizontal axis [default: the first that was varied, numbers before names].
+    #[arg(long, value_name = "KEY")]
+    pub(super) x: Option<String>,
+    /// Where to [default: DIR/plots].
+    #[arg(long, value_name = "DIR")]
+    pub(super) out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example: xiangyue-sim trace /tmp/seed-7 --from 20 --to 40 --nodes township,village-1")]
+pub(super) struct Trace {
+    /// The folder of a run.
+    #[arg(value_name = "DIR")]
+    pub(super) dir: PathBuf,
+    /// From so many virtual seconds on.
+    #[arg(long, value_name = "SECONDS")]
+    pub(super) from: Option<f64>,
+    /// To so many virtual seconds.
+    #[arg(long, value_name = "SECONDS")]
+    pub(super) to: Option<f64>,
+    /// Only these nodes, in this order.
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub(super) nodes: Vec<String>,
+    /// Where to [default: DIR/plots].
     #[arg(long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
 }

@@ -3,6 +3,7 @@
 //! A command returns an [`Exit`] or a [`Failure`] for a person; nothing below `main` ends the process.
 
 use std::fmt;
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -10,9 +11,18 @@ use xiangyue_protocol::Refusal;
 use xiangyue_sim::scenario::Problem;
 
 mod args;
+mod compare;
+mod identity;
+mod merge;
+mod parquet;
+mod plot;
+mod results;
 mod run;
+mod rundir;
 mod scenarios;
 mod source;
+mod sweep;
+mod trace;
 mod watch;
 
 /// How a command ends when its input was good.
@@ -53,10 +63,20 @@ fn file_failure(path: &std::path::Path, error: &std::io::Error) -> Failure {
     Failure(format!("{}: {error}", path.display()))
 }
 
+/// Prints text; a reader that has gone away, such as `head`, is no error.
+fn print(text: &str) {
+    let _ = std::io::stdout().write_all(text.as_bytes());
+}
+
 /// Parses the command line and does what it says.
 pub(super) fn main() -> ExitCode {
     let outcome = match args::Cli::parse().command {
         args::Command::Run(args) => run::run(&args),
+        args::Command::Sweep(args) => sweep::sweep(&args),
+        args::Command::Merge(args) => merge::merge(&args),
+        args::Command::Compare(args) => compare::compare(&args),
+        args::Command::Plot(args) => plot::plot(&args),
+        args::Command::Trace(args) => trace::trace(&args),
         args::Command::Scenarios { command } => scenarios::scenarios(command.as_ref()),
     };
     match outcome {

@@ -1,40 +1,52 @@
 //! `run`: one scenario under one seed or several, one after the other.
 
-use std::path::Path;
-
 use serde_json::{Value, json};
 use xiangyue_sim::engine::Engine;
 use xiangyue_sim::report::Report;
 use xiangyue_sim::scenario::Scenario;
 
+use super::rundir::{self, RunDir};
 use super::watch::{Progress, Stop};
-use super::{Exit, Failure, args, file_failure, source};
+use super::{Exit, Failure, args, parquet, source};
+
+/// The most events in a run's trace, unless the command line says otherwise.
+const TRACE_ROWS: u64 = 200_000;
+/// The most rows of a run's deliveries, unless the command line says otherwise.
+const DELIVERY_ROWS: u64 = 1_000_000;
 
 /// What came of all seeds.
+#[derive(Default)]
 struct Outcome {
     sum: Report,
     seeds: u64,
     /// Per seed, what broke or was missed.
     red: Vec<(u64, Vec<String>)>,
     interrupted: bool,
+    /// What the folder of a single seed has as its summary.
+    written: Option<Value>,
 }
 
 pub(super) fn run(args: &args::Run) -> Result<Exit, Failure> {
+    if args.extent.parquet {
+        parquet::check()?;
+    }
     let scenario = source::load(&args.source)?;
     let stop = Stop::on_interrupt()?;
     let started = now();
     let mut outcome = run_seeds(&scenario, args, &stop)?;
-    let wall = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let wall = millis_since(started);
     let mut summary = outcome.sum.summary(wall);
     let missed = outcome.missed_by_all(&scenario, &summary);
     outcome.red.extend((!missed.is_empty()).then_some((0, missed)));
-    summary["scenario"] = json!(scenario.name());
-    summary["seeds"] = json!(outcome.seeds);
-    summary["max_rss_bytes"] = json!(max_rss_bytes());
-    summary["interrupted"] = json!(outcome.interrupted);
-    summary["missed"] = missed_as_json(&outcome.red);
-    if let Some(dir) = &args.out {
-        write(dir, &format!("{summary:#}\n")).map_err(|error| file_failure(dir, &error))?;
+    outcome.stamp(&scenario, &mut summary);
+    match (&args.out, outcome.written.take()) {
+        // A single seed's summary is that of its folder, unless something is missed in all seeds.
+        (Some(_), Some(written)) if args.seeds == 1 && written["missed"] == summary["missed"] => summary = written,
+        (Some(dir), _) => {
+            rundir::make_folder(dir)?;
+            rundir::write_whole(&dir.join(rundir::SUMMARY), format!("{summary:#}\n").as_bytes())?;
+        }
+        (None, _) => {}
     }
     if args.json {
         println!("{summary:#}");
@@ -51,7 +63,7 @@ pub(super) fn run(args: &args::Run) -> Result<Exit, Failure> {
 
 fn run_seeds(scenario: &Scenario, args: &args::Run, stop: &Stop) -> Result<Outcome, Failure> {
     let first = args.seed.unwrap_or(scenario.file().seeds.first);
-    let mut outcome = Outcome { sum: Report::default(), seeds: 0, red: Vec::new(), interrupted: false };
+    let mut outcome = Outcome::default();
     let mut progress = Progress::new(args.seeds, stop.clone());
     for seed in first..first.saturating_add(args.seeds) {
         if stop.is_asked() {
@@ -59,17 +71,59 @@ fn run_seeds(scenario: &Scenario, args: &args::Run, stop: &Stop) -> Result<Outco
             break;
         }
         progress.begin(format!("{} seed {seed}", scenario.name()));
-        let report = Engine::new(scenario.plan(seed)?)?.run(&mut progress);
-        progress.end();
-        outcome.interrupted |= stop.is_asked();
-        outcome.take(scenario, report, &progress);
+        outcome.run_seed(scenario, args, seed, &mut progress, stop)?;
     }
     progress.clear();
     Ok(outcome)
 }
 
 impl Outcome {
-    fn take(&mut self, scenario: &Scenario, report: Report, progress: &Progress) {
+    /// Runs one seed, with a folder of its own if one was asked for.
+    fn run_seed(
+        &mut self,
+        scenario: &Scenario,
+        args: &args::Run,
+        seed: u64,
+        progress: &mut Progress,
+        stop: &Stop,
+    ) -> Result<(), Failure> {
+        let started = now();
+        let plan = scenario.plan(seed)?;
+        let Some(out) = &args.out else {
+            let report = Engine::new(plan)?.run(progress);
+            self.take(scenario, report, progress, stop);
+            return Ok(());
+        };
+        let dir = if args.seeds == 1 { out.clone() } else { out.join(format!("seed-{seed}")) };
+        let extent = rundir::Extent {
+            deliveries: args.extent.delivery_rows.unwrap_or(DELIVERY_ROWS),
+            events: args.extent.trace_rows.unwrap_or(TRACE_ROWS),
+            parquet: args.extent.parquet,
+        };
+        let mut dir = RunDir::create(&dir, scenario, &plan, extent, progress)?;
+        let report = Engine::new(plan)?.run(&mut dir);
+        let dir = dir.close();
+        self.take(scenario, report.clone(), progress, stop);
+        let mut own = Outcome { seeds: 1, interrupted: self.interrupted, ..Outcome::default() };
+        own.red.extend(self.red.last().filter(|(red, _)| *red == seed).cloned());
+        let mut summary = report.summary(millis_since(started));
+        own.stamp(scenario, &mut summary);
+        self.written = Some(dir.finish(&report, summary)?);
+        Ok(())
+    }
+
+    /// What a summary has besides the report.
+    fn stamp(&self, scenario: &Scenario, summary: &mut Value) {
+        summary["scenario"] = json!(scenario.name());
+        summary["seeds"] = json!(self.seeds);
+        summary["max_rss_bytes"] = json!(max_rss_bytes());
+        summary["interrupted"] = json!(self.interrupted);
+        summary["missed"] = missed_as_json(&self.red);
+    }
+
+    fn take(&mut self, scenario: &Scenario, report: Report, progress: &mut Progress, stop: &Stop) {
+        progress.end();
+        self.interrupted |= stop.is_asked();
         let seed = report.seed;
         let mut red = Vec::new();
         if !report.is_green() {
@@ -125,8 +179,7 @@ fn now() -> std::time::Instant {
     std::time::Instant::now()
 }
 
-#[expect(clippy::disallowed_methods, reason = "the command line may write files; runs may not")]
-fn write(dir: &Path, summary: &str) -> std::io::Result<()> {
-    std::fs::create_dir_all(dir)?;
-    std::fs::write(dir.join("summary.json"), summary)
+#[expect(clippy::disallowed_types, reason = "how long a run took is shown; the run itself never sees it")]
+fn millis_since(start: std::time::Instant) -> u64 {
+    u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX)
 }

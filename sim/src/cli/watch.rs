@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use signal_hook::consts::SIGINT;
+use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 use xiangyue_sim::observer::Observer;
 use xiangyue_sim::scheduler::Micros;
@@ -22,9 +22,12 @@ impl Stop {
     /// Takes Ctrl-C from now on.
     pub(super) fn on_interrupt() -> Result<Stop, Failure> {
         let asked = Arc::new(AtomicBool::new(false));
-        let registered = flag::register_conditional_default(SIGINT, Arc::clone(&asked))
-            .and_then(|_| flag::register(SIGINT, Arc::clone(&asked)));
-        match registered {
+        let register = |signal| {
+            flag::register_conditional_default(signal, Arc::clone(&asked))
+                .and_then(|_| flag::register(signal, Arc::clone(&asked)))
+        };
+        // A batch system says it with SIGTERM.
+        match register(SIGINT).and_then(|_| register(SIGTERM)) {
             Ok(_) => Ok(Stop(asked)),
             Err(error) => Err(Failure(format!("Ctrl-C cannot be taken: {error}"))),
         }

@@ -42,6 +42,8 @@ impl Engine {
         let (answers, ticket) = replica.submit(now, &commands, Mode::AllOrNothing);
         wish.tries += 1;
         self.oracle.answered(self.queue.now(), node, &wish.commands, &answers);
+        let spends = |command: &&Command| matches!(command, Command::Redeem(_) | Command::Grant(_));
+        self.stats.spends += wish.commands.iter().filter(spends).count() as u64;
         self.note_answers(node, &wish, &answers);
         if answers.iter().all(Result::is_ok) {
             self.clerks[node].waiting.insert(ticket, wish);

@@ -22,7 +22,9 @@ impl Engine {
         let damage = self.nodes[node].crash(&mut self.disk_rng[node], reread);
         let kept = usize::try_from(damage.kept).unwrap_or(0);
         at_risk.iter().skip(kept).filter(|row| row.header.actor.node == own).for_each(|row: &std::sync::Arc<Row>| {
-            self.spread.lost(row);
+            let others = self.spread.lost(row);
+            self.stats.shared -= u64::from(others > 0);
+            self.stats.due -= others;
         });
         self.stats.met_times(Sometimes::CrashHitUnsynced, damage.lost + damage.torn);
         self.stats.met_times(Sometimes::CrashToreAppend, damage.torn);

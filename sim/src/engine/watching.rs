@@ -21,6 +21,9 @@ impl Engine {
             self.stats.segments += 1;
             self.stats.changes += header.last - header.first + 1;
             self.spread.written(now, node, row);
+            let others = self.spread.readers(&header.doc).len().saturating_sub(1) as u64;
+            self.stats.shared += u64::from(others > 0);
+            self.stats.due += others;
             let debt = |record| matches!(Entry::from_record(record), Some(Entry::Reversal(r)) if r.debt > Points::ZERO);
             if segment.records.iter().flatten().any(debt) {
                 self.stats.met(Sometimes::ReversalLeftDebt);

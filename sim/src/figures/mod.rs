@@ -6,6 +6,7 @@
 
 pub mod cells;
 pub mod estimate;
+pub mod gathered;
 pub mod metric;
 pub mod rank;
 pub mod recovery;

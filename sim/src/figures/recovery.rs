@@ -2,7 +2,8 @@
 //!
 //! For a cut that ends at H, between an island and the rest: the latest arrival, counted from H, of a segment that
 //! was written on one side before H and reached a reader on the other side after H. Zero if nothing was waiting.
-//! Where cuts overlap, what one held back counts for each that held it back as well.
+//! A flapping cut counts as one that ends when it stops. Where cuts overlap, what one held back counts for each that
+//! held it back as well.
 
 use std::collections::BTreeSet;
 
@@ -31,7 +32,7 @@ impl Recoveries {
     /// The partitions of a plan.
     pub fn new(plan: &Plan) -> Recoveries {
         let cut = |(from, fault): &(Micros, Fault)| match fault {
-            Fault::Cut { island, lasts, .. } => {
+            Fault::Cut { island, lasts, .. } | Fault::Flap { island, lasts, .. } => {
                 let recovery = Recovery { from: *from, lasts: *lasts, island: island.len(), took: 0 };
                 Some((island.clone(), recovery))
             }

@@ -82,7 +82,7 @@ fn paint_dots<DB: DrawingBackend>(
     places(layer, frame).into_iter().try_for_each(|at| mark(page, at, look, 2.2))
 }
 
-/// On an axis of names, layers stand beside each other and no line joins the names.
+/// Layers stand a little beside each other, so that no interval hides another; no line joins names.
 fn paint_marked<DB: DrawingBackend>(
     page: &Page<'_, DB>,
     chart: &Chart,
@@ -91,12 +91,14 @@ fn paint_marked<DB: DrawingBackend>(
 ) -> Result<(), Trouble> {
     let (layer, look) = (&chart.layers[position], look(position));
     let names = matches!(chart.x.scale, Scale::Names(_));
-    let aside = if names { (position as f64 - (chart.layers.len() as f64 - 1.0) / 2.0) * 0.12 } else { 0.0 };
+    let place = position as f64 - (chart.layers.len() as f64 - 1.0) / 2.0;
+    let aside = place * if names { frame.x(0.12) - frame.x(0.0) } else { 2.5 };
     if !names {
-        dashed(page, &places(layer, frame), look)?;
+        let through: Vec<_> = places(layer, frame).into_iter().map(|(x, y)| (x + aside, y)).collect();
+        dashed(page, &through, look)?;
     }
     for point in &layer.points {
-        let at = frame.x(point.x + aside);
+        let at = frame.x(point.x) + aside;
         if let Some(range) = point.y_range {
             interval(page, at, (frame.y(range.0), frame.y(range.1)), look.colour)?;
         }

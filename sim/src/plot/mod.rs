@@ -9,6 +9,7 @@ pub mod canvas;
 pub mod chart;
 pub mod draw;
 pub mod gallery;
+pub mod lanes;
 mod layers;
 mod legend;
 mod palette;

@@ -11,14 +11,13 @@ pub(super) struct Ticks {
     pub(super) marks: Vec<f64>,
 }
 
-/// Even marks at 1, 2 or 5 times a power of ten, from zero or below to the mark beyond `high`; about `wanted`.
+/// Even marks at 1, 2 or 5 times a power of ten that hold both ends; about `wanted`.
 pub(super) fn linear(low: f64, high: f64, wanted: u32) -> Ticks {
-    let low = low.min(0.0);
     let high = if high > low { high } else { low + 1.0 };
     let rough = (high - low) / f64::from(wanted.max(1));
     let decade = 10_f64.powf(rough.log10().floor());
     let step = [1.0, 2.0, 5.0, 10.0].map(|n| n * decade).into_iter().find(|s| *s >= rough * 0.999).unwrap_or(rough);
-    let (first, last) = ((low / step).floor(), (high / step - 1e-9).ceil());
+    let (first, last) = ((low / step + 1e-9).floor(), (high / step - 1e-9).ceil());
     let marks: Vec<f64> =
         (0..=100).map(|n| first + f64::from(n)).take_while(|n| *n <= last).map(|n| n * step).collect();
     Ticks { low: first * step, high: last * step, marks }

@@ -50,7 +50,7 @@ fn convergence(scene: &Scene<'_>, gallery: &mut Gallery) {
         title: "How soon a change is everywhere".to_owned(),
         note: scene.note() + &at,
         x: Axis { label: unit::label("time since it was written", sign), scale: Scale::Log },
-        y: Axis { label: "share of changes' segments".to_owned(), scale: Scale::Share },
+        y: Axis { label: "share of segments".to_owned(), scale: Scale::Share },
         layers: layers.collect(),
     };
     gallery.take(chart, "no segment came to all its readers");

@@ -40,7 +40,11 @@ impl Varied {
     fn measured(name: String, values: Vec<Value>, sizes: &[(f64, bool)]) -> Varied {
         let most = sizes.iter().map(|(size, _)| *size).fold(f64::NEG_INFINITY, f64::max);
         let least = sizes.iter().map(|(size, _)| *size).fold(f64::INFINITY, f64::min);
-        let (sign, unit) = if sizes.iter().any(|(_, time)| *time) { unit::of_time(most) } else { ("", 1.0) };
+        let percent = values.iter().any(|value| value.as_str().is_some_and(|text| text.ends_with('%')));
+        let (sign, unit) = match sizes.iter().any(|(_, time)| *time) {
+            true => unit::of_time(most),
+            false => (if percent { "%" } else { "" }, 1.0),
+        };
         let scale = if least > 0.0 && most / least >= 50.0 { Scale::Log } else { Scale::Linear };
         let places = values.into_iter().zip(sizes.iter().map(|(size, _)| size / unit)).collect();
         Varied { axis: Axis { label: unit::label(&spoken(&name), sign), scale }, name, places }
@@ -81,12 +85,16 @@ fn values(cells: &[Cell], name: &str) -> Vec<Value> {
     values
 }
 
-/// A value as a number; of a time such as `90s`, its milliseconds, and that it is a time.
+/// A value as a number; of a share such as `5%`, its hundredths; of a time such as `90s`, its milliseconds, and that
+/// it is a time.
 fn size(value: &Value) -> Option<(f64, bool)> {
     if let Some(number) = value.as_f64() {
         return Some((number, false));
     }
     let text = value.as_str()?;
+    if let Some(share) = text.strip_suffix('%') {
+        return Some((share.trim().parse().ok()?, false));
+    }
     let (digits, unit) = text.split_at(text.find(|c: char| c.is_ascii_alphabetic())?);
     let millis = match unit {
         "us" => 0.001,
@@ -130,6 +138,9 @@ mod tests {
         let rows = varied.rows(&cells);
         assert_eq!(rows.iter().map(|(label, _)| label.as_str()).collect::<Vec<_>>(), ["a", "b"]);
         assert_eq!(rows[0].1.iter().map(|(place, _)| *place).collect::<Vec<_>>(), [1.0, 1.5, 3.0]);
+
+        let shares = grid(&[json!("5%"), json!("20%")]);
+        assert_eq!(Varied::new(&shares, None).unwrap().axis.label, "fault.lasts (%)");
 
         let varied = Varied::new(&cells, Some("policy")).unwrap();
         assert_eq!(varied.axis.scale, Scale::Names(vec!["a".to_owned(), "b".to_owned()]));
