@@ -23,7 +23,8 @@ pub struct LinkClass {
     pub redial: (Micros, Micros),
     /// When the link is there at all, such as a courier's weekly visit; always if none.
     pub duty: Option<Duty>,
-    /// Frames that may be on their way towards one end; a peer that is further behind is disconnected.
+    /// Frames and runs of stored segments that may be on their way towards one end; a peer that is further behind is
+    /// disconnected.
     pub queue: usize,
 }
 
@@ -92,8 +93,10 @@ pub struct Conn {
     pub heard: [bool; 2],
     /// Ends that have been told that it is gone.
     pub noticed: [bool; 2],
-    /// Frames on their way towards each end.
+    /// Things that wait or are on their way towards each end: frames, and runs of stored segments.
     pub in_flight: [usize; 2],
+    /// Arrivals towards each end that are still to come.
+    pub queued: [usize; 2],
     /// Counts breaks, so that nothing sent before one arrives after it.
     pub era: u32,
     /// When the last frame sent towards each end arrives: nothing overtakes it.
@@ -115,6 +118,7 @@ impl Conn {
             heard: [false; 2],
             noticed: [false; 2],
             in_flight: [0; 2],
+            queued: [0; 2],
             era: 0,
             last_arrival: up_at,
             free_at: [0; 2],
@@ -125,6 +129,11 @@ impl Conn {
     pub fn revive(&mut self, up_at: [Micros; 2]) {
         let era = self.era + 1;
         *self = Conn { up: [true; 2], era, ..Conn::new(self.link, self.nodes, self.peers, up_at) };
+    }
+
+    /// Whether what is sent now towards an end waits for long: it is not only on its way, its reader is behind.
+    pub fn is_backed_up(&self, now: Micros, to: usize) -> bool {
+        self.free_at[to] > now + SECOND
     }
 
     /// When a frame of so many bytes, sent now towards an end, arrives there. `cell_free_at` is when the shared

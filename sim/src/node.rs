@@ -93,6 +93,8 @@ pub enum Output {
     Acknowledge(Ticket),
     /// Send something.
     Send(PeerId, Parcel),
+    /// Send these stored segments. They wait as one thing: the real driver reads them when it comes to them.
+    Serve(PeerId, Vec<Arc<Row>>),
     /// Close a connection.
     Close(PeerId, Refusal),
     /// Tell a person.
@@ -399,7 +401,7 @@ impl SimNode {
                     } else {
                         self.disk.stored(&doc, actor, after, upto)
                     };
-                    outputs.extend(stored.into_iter().map(|row| Output::Send(peer, Parcel::Row(row))));
+                    outputs.push(Output::Serve(peer, stored));
                 }
                 Effect::Close(peer, refusal) => outputs.push(Output::Close(peer, refusal)),
                 Effect::Alarm(alarm) => outputs.push(Output::Alarm(alarm)),

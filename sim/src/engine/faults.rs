@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use xiangyue_protocol::replica::{Alarm, Mode, PeerId};
 use xiangyue_protocol::schema::Revocation;
-use xiangyue_protocol::{Code, Command, Refusal};
+use xiangyue_protocol::{Code, Command, Refusal, access};
 
 use super::{Engine, Event};
+use crate::disk::Row;
 use crate::hostile;
 use crate::node::Parcel;
 use crate::plan::{Fault, Version, Way};
@@ -140,7 +141,10 @@ impl Engine {
         }
         self.flush(node, life);
         let mut rng = Rng::new(self.plan.seed, &self.nodes[node].name, "equivocate");
-        let conns: Vec<u64> = self.conns_of[node].iter().copied().filter(|conn| self.conns[conn].alive).collect();
+        let conns: Vec<u64> = match rows.first() {
+            Some(row) => self.conns_of[node].iter().copied().filter(|conn| self.may_hear(node, *conn, row)).collect(),
+            None => Vec::new(),
+        };
         if let Some(conn) = rng.pick(&conns).copied() {
             self.stats.met(Sometimes::Equivocated);
             rows.into_iter().for_each(|row| self.inject(node, conn, Parcel::Row(row)));
@@ -156,7 +160,8 @@ impl Engine {
         if self.nodes[node].replica.is_some()
             && let Some(row) = hostile::gapped(&self.nodes[node], self.plan.since, 1000 + left)
         {
-            for conn in self.conns_of[node].clone() {
+            let conns = self.conns_of[node].iter().copied();
+            for conn in conns.filter(|conn| self.may_hear(node, *conn, &row)).collect::<Vec<_>>() {
                 self.stats.met(Sometimes::Flooded);
                 self.inject(node, conn, Parcel::Row(Arc::clone(&row)));
             }
@@ -164,12 +169,18 @@ impl Engine {
         self.after(SECOND / per_second.max(1), Event::Flood { fault: at, left: left - 1 });
     }
 
+    /// Whether the other end of a connection may hold a segment.
+    fn may_hear(&self, node: usize, conn: u64, row: &Row) -> bool {
+        let other = self.conns[&conn].nodes.into_iter().find(|other| *other != node);
+        other.is_some_and(|other| access::may_carry(&self.nodes[other].org, &row.header.doc)) && self.conns[&conn].alive
+    }
+
     /// Sends something past the node's replica.
     fn inject(&mut self, node: usize, conn: u64, parcel: Parcel) {
         let Some(c) = self.conns.get(&conn) else { return };
         let side = usize::from(c.nodes[1] == node);
         if c.up[1 - side] {
-            self.send(node, PeerId(2 * conn + side as u64), parcel);
+            self.send(node, PeerId(2 * conn + side as u64), parcel, true);
         }
     }
 

@@ -46,7 +46,7 @@ enum Event {
     Synced { node: usize, life: u64, rows: usize, token: u64 },
     Dial(usize),
     Up { conn: u64, side: usize },
-    Arrive { conn: u64, side: usize, era: u32, parcel: Parcel },
+    Arrive { conn: u64, side: usize, era: u32, parcel: Parcel, waits: bool },
     Gone { conn: u64, side: usize },
     Start { node: usize, life: u64, restored: bool },
     Wake { node: usize },
@@ -297,7 +297,7 @@ impl Engine {
 
     fn step(&mut self) {
         let Some((time, sequence, event)) = self.queue.take() else { return };
-        if event.is_background() {
+        if event.is_background() || self.is_lost(&event) {
             self.background -= 1;
         } else {
             self.busy_until = time;
@@ -309,7 +309,7 @@ impl Engine {
             Event::Synced { node, life, rows, token } => self.synced(node, life, rows, token),
             Event::Dial(link) => self.dial(link),
             Event::Up { conn, side } => self.up(conn, side),
-            Event::Arrive { conn, side, era, parcel } => self.arrive(conn, side, era, parcel),
+            Event::Arrive { conn, side, era, parcel, waits } => self.arrive((conn, side), era, parcel, waits),
             Event::Gone { conn, side } => self.gone(conn, side),
             Event::Start { node, life, restored } => self.start(node, life, restored),
             Event::Wake { node } => self.wake(node),
@@ -340,7 +340,12 @@ impl Engine {
                     self.note_half_greeted(node);
                 }
                 Output::Acknowledge(ticket) => self.acknowledge(node, ticket),
-                Output::Send(peer, parcel) => self.send(node, peer, parcel),
+                Output::Send(peer, parcel) => self.send(node, peer, parcel, true),
+                Output::Serve(peer, rows) => {
+                    for (at, row) in rows.into_iter().enumerate() {
+                        self.send(node, peer, Parcel::Row(row), at == 0);
+                    }
+                }
                 Output::Close(peer, refusal) => self.closed_by(node, peer, &refusal),
                 Output::Alarm(alarm) => self.alarm(node, &alarm),
             }

@@ -120,14 +120,15 @@ impl Engine {
         }
     }
 
-    pub(super) fn send(&mut self, node: usize, peer: PeerId, parcel: Parcel) {
+    /// Sends something. `waits` says whether it counts among what waits for a slow peer.
+    pub(super) fn send(&mut self, node: usize, peer: PeerId, parcel: Parcel, waits: bool) {
         let (now, parcel) = (self.now(), self.tamper(node, parcel));
         let (conn, side) = end_of(peer);
         let bytes = self.note_send(node, conn, side, &parcel);
         let Some(c) = self.conns.get_mut(&conn).filter(|c| c.nodes[side] == node) else { return };
         let (to, link) = (c.nodes[1 - side], c.link);
         self.oracle.sent(now, node, to, &parcel, &self.nodes[node]);
-        if !c.alive || !c.carries[1 - side] {
+        if !c.carries[1 - side] {
             if !c.noticed[side] {
                 self.stats.met(Sometimes::SentIntoTheVoid);
             }
@@ -135,9 +136,9 @@ impl Engine {
         }
         let spec = &self.plan.links[link];
         let class = &self.plan.classes[spec.class];
-        c.in_flight[1 - side] += 1;
+        c.in_flight[1 - side] += usize::from(waits);
         self.oracle.on_the_way(now, to, c.in_flight[1 - side]);
-        if c.in_flight[1 - side] > class.queue {
+        if c.in_flight[1 - side] > class.queue && c.is_backed_up(now, 1 - side) {
             self.stats.met(Sometimes::ClosedSlowPeer);
             self.break_conn(conn);
             return;
@@ -149,7 +150,8 @@ impl Engine {
         let slowed = if slow { bytes.saturating_mul(SLOWER) } else { bytes };
         let cell = spec.cell.map(|cell| (&self.plan.cells[cell], &mut self.cells[cell]));
         let at = c.arrival(now, 1 - side, slowed, (class, spec.extra), cell, &mut self.links[link].rng);
-        let event = Event::Arrive { conn, side: 1 - side, era: c.era, parcel };
+        c.queued[1 - side] += 1;
+        let event = Event::Arrive { conn, side: 1 - side, era: c.era, parcel, waits };
         self.at(at, event);
     }
 
@@ -208,12 +210,13 @@ impl Engine {
             .is_some()
     }
 
-    pub(super) fn arrive(&mut self, conn: u64, side: usize, era: u32, parcel: Parcel) {
+    pub(super) fn arrive(&mut self, (conn, side): (u64, usize), era: u32, parcel: Parcel, waits: bool) {
         let Some(c) = self.conns.get_mut(&conn).filter(|c| c.era == era) else {
             self.stats.met(Sometimes::LostInFlight);
             return;
         };
-        c.in_flight[side] = c.in_flight[side].saturating_sub(1);
+        c.in_flight[side] -= usize::from(waits);
+        c.queued[side] = c.queued[side].saturating_sub(1);
         let (node, peer, from) = (c.nodes[side], c.peers[side], c.nodes[1 - side]);
         if !c.carries[side] || !c.up[side] || c.noticed[side] {
             self.stats.met(Sometimes::LostInFlight);
@@ -270,8 +273,10 @@ impl Engine {
     /// A connection that carries one way at most is lost, but what still gets through does until its end gives up.
     pub(super) fn stop_carrying(&mut self, conn: u64, carries: [bool; 2]) {
         let Some(c) = self.conns.get_mut(&conn) else { return };
-        for (old, new) in c.carries.iter_mut().zip(carries) {
-            *old &= new;
+        // What is lost still comes up in the queue, but nobody waits for it.
+        for side in (0..2).filter(|side| !carries[*side]) {
+            c.carries[side] = false;
+            self.background += std::mem::take(&mut c.queued[side]);
         }
         if !std::mem::replace(&mut c.alive, false) {
             return;
@@ -287,6 +292,12 @@ impl Engine {
         }
         self.forget_if_over(conn);
         self.redial(link);
+    }
+
+    /// Whether an event is the arrival of something that was lost.
+    pub(super) fn is_lost(&self, event: &Event) -> bool {
+        let Event::Arrive { conn, side, era, .. } = event else { return false };
+        self.conns.get(conn).is_none_or(|conn| conn.era != *era || !conn.carries[*side])
     }
 
     pub(super) fn gone(&mut self, conn: u64, side: usize) {
@@ -305,6 +316,7 @@ impl Engine {
 
     pub(super) fn forget_if_over(&mut self, conn: u64) {
         if self.conns.get(&conn).is_some_and(|c| !c.alive && c.noticed == [true; 2]) {
+            self.stop_carrying(conn, [false; 2]);
             self.conns.remove(&conn);
         }
     }

@@ -282,6 +282,14 @@ impl Pairs {
         self.nodes[node].start(&mut self.opened).unwrap();
     }
 
+    fn wire(&mut self, node: usize, peer: PeerId, parcel: &Parcel) {
+        let frame = parcel.frame().unwrap();
+        self.frames.push((node, frame.clone()));
+        if let Some(end) = self.ends.get(&(node, peer)) {
+            self.wires.entry(*end).or_default().push_back(frame);
+        }
+    }
+
     fn drain(&mut self, node: usize) {
         loop {
             let outputs = self.nodes[node].drain();
@@ -290,12 +298,9 @@ impl Pairs {
                 match output {
                     Output::Appended(..) => {}
                     Output::Acknowledge(ticket) => self.acknowledged.push((node, ticket)),
-                    Output::Send(peer, parcel) => {
-                        let Some(frame) = parcel.frame() else { continue };
-                        self.frames.push((node, frame.clone()));
-                        if let Some(end) = self.ends.get(&(node, peer)) {
-                            self.wires.entry(*end).or_default().push_back(frame);
-                        }
+                    Output::Send(peer, parcel) => self.wire(node, peer, &parcel),
+                    Output::Serve(peer, rows) => {
+                        rows.into_iter().for_each(|row| self.wire(node, peer, &Parcel::Row(row)));
                     }
                     Output::Close(peer, _) => {
                         let other = self.ends.get(&(node, peer)).map(|(other, _)| *other);
