@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use toml::de::{DeTable, DeValue};
 use toml::{Table, Value};
-use xiangyue_protocol::{Code, Refusal};
+use xiangyue_protocol::policy::{Grants, Propagation};
+use xiangyue_protocol::schema::Points;
+use xiangyue_protocol::{Code, Level, Refusal};
 
 use crate::i18n::Lang;
 
@@ -34,7 +36,7 @@ enum Shape {
 }
 
 /// Every key there is.
-const KEYS: [(&str, Shape); 14] = [
+const KEYS: [(&str, Shape); 19] = [
     ("data", Shape::Text),
     ("lang", Shape::Text),
     ("listen", Shape::Text),
@@ -43,6 +45,11 @@ const KEYS: [(&str, Shape); 14] = [
     ("dial", Shape::List),
     ("log", Shape::Text),
     ("log_format", Shape::Text),
+    ("propagation", Shape::Text),
+    ("grants.policy", Shape::Text),
+    ("grants.points", Shape::Number),
+    ("grants.share_percent", Shape::Number),
+    ("grants.merchants", Shape::List),
     ("limits.peers", Shape::Number),
     ("limits.journal_file_mib", Shape::Number),
     ("limits.cache_mib", Shape::Number),
@@ -50,6 +57,9 @@ const KEYS: [(&str, Shape); 14] = [
     ("limits.free_disk_mib", Shape::Number),
     ("limits.queue", Shape::Number),
 ];
+
+/// Keys that hold further keys.
+const TABLES: [&str; 2] = ["limits", "grants"];
 
 /// A node's configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,6 +81,10 @@ pub struct Config {
     pub log: String,
     /// How log lines look.
     pub log_format: LogFormat,
+    /// How new entries reach connected nodes; `docs/policies.md` compares the ways.
+    pub propagation: Propagation,
+    /// Spending rights that are granted to merchants, or asked for, without a clerk.
+    pub grants: Grants,
     /// Bounds on what the node takes on.
     pub limits: Limits,
 }
@@ -115,6 +129,8 @@ impl Default for Config {
             dial: Vec::new(),
             log: "info".to_owned(),
             log_format: LogFormat::Text,
+            propagation: Propagation::default(),
+            grants: Grants::default(),
             limits: Limits::default(),
         }
     }
@@ -200,6 +216,15 @@ impl Config {
         if let Some(wrong) = self.dial.iter().chain(&self.address).find(|text| !is_host_port(text)) {
             return refuse("dial / address", &format!("{wrong:?} is not host:port"));
         }
+        if !self.grants.points.is_entry() {
+            return refuse("grants.points", &format!("must be 1 to {}", Points::ENTRY_MAX));
+        }
+        if self.grants.share_percent > 100 {
+            return refuse("grants.share_percent", "must be 0 to 100");
+        }
+        if let Some(org) = self.grants.merchants.iter().find(|org| org.level() != Level::Merchant) {
+            return refuse("grants.merchants", &format!("{org} is not a merchant's code, such as 110112119M01"));
+        }
         let Limits { peers, journal_file_mib, cache_mib, import_mib, free_disk_mib, queue } = self.limits;
         let ranges = [
             ("limits.peers", peers, 1, 10_000),
@@ -274,8 +299,8 @@ fn strange_key(table: &DeTable<'_>, prefix: &str) -> Option<(usize, String)> {
         .filter_map(|(name, value)| {
             let key = format!("{prefix}{}", name.get_ref());
             match value.get_ref() {
-                DeValue::Table(inner) if key == "limits" => strange_key(inner, "limits."),
-                _ if key == "limits" || KEYS.iter().any(|(known, _)| *known == key) => None,
+                DeValue::Table(inner) if TABLES.contains(&key.as_str()) => strange_key(inner, &format!("{key}.")),
+                _ if TABLES.contains(&key.as_str()) || KEYS.iter().any(|(known, _)| *known == key) => None,
                 _ => Some((name.span().start, key)),
             }
         })

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use serde::Serialize;
 use tracing::{error, info};
+use xiangyue_protocol::policy::Policy;
 use xiangyue_protocol::replica::{Member, Mode};
 use xiangyue_protocol::schema::{NodeEntry, Org};
 use xiangyue_protocol::{Code, Command, Level, Millis, OrgCode, Refusal};
@@ -266,9 +267,11 @@ fn open_engine(
         reserve_bytes: u64::from(config.limits.free_disk_mib) << 20,
         ..JournalOptions::default()
     };
+    let policy = Policy { propagation: config.propagation, grants: config.grants.clone(), ..Policy::default() };
     let settings = Settings {
         data: config.data.clone(),
         member,
+        policy,
         clock: Arc::clone(clock),
         journal,
         cache_bytes: u64::from(config.limits.cache_mib) << 20,

@@ -5,7 +5,7 @@
 //! | directory, rules | their township | all under it | all under it |
 //! | accounts, roster | their village | village, township | its readers |
 //! | ledger | their village, its township | village, township | its readers |
-//! | counter | merchant (redemptions), villages of the township (grants), township | those | its readers |
+//! | counter | merchant (redemptions, asks), villages of the township (grants), township | those | its readers |
 //!
 //! A document that is not for everyone travels only between its readers until sealed bodies exist.
 
@@ -30,7 +30,8 @@ pub fn may_write(org: &OrgCode, doc: &DocId) -> bool {
 pub fn may_write_record(org: &OrgCode, doc: &DocId, record_kind: &str) -> bool {
     match (doc.kind, record_kind) {
         (Kind::Counter, "award") => false,
-        (Kind::Counter, "redemption" | "reversal") => *org == doc.org,
+        (Kind::Counter, "redemption" | "reversal" | "ask") => *org == doc.org,
+        (_, "ask") => false,
         _ => true,
     }
 }
@@ -153,5 +154,6 @@ mod tests {
         let (village, merchant) = ("110112119201".parse().unwrap(), "110112119M01".parse().unwrap());
         assert!(may_write_record(&village, &doc, "grant") && !may_write_record(&village, &doc, "redemption"));
         assert!(may_write_record(&merchant, &doc, "redemption") && !may_write_record(&merchant, &doc, "award"));
+        assert!(may_write_record(&merchant, &doc, "ask") && !may_write_record(&village, &doc, "ask"));
     }
 }

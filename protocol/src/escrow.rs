@@ -176,7 +176,8 @@ mod tests {
         totals.absorb(&award(100, 0), VILLAGE);
         let date = "2021-01-05".parse().unwrap();
         let (request, account) = ("g".parse().unwrap(), "a".parse().unwrap());
-        let grant = Grant { request, account, points: Points(30), to: STATION, date, by: Default::default() };
+        let grant =
+            Grant { request, account, points: Points(30), to: STATION, date, by: Default::default(), auto: None };
         totals.absorb(&Entry::Grant(grant), VILLAGE);
         assert_eq!((totals.share(VILLAGE).held, totals.share(STATION).held), (Points(70), Points(30)));
         assert_eq!(totals.available(), Points(100));

@@ -13,7 +13,8 @@ use crate::id::{DocId, Kind, NodeId};
 use crate::org::OrgCode;
 use crate::record::Record;
 use crate::schema::{
-    Account, AccountId, Entry, Item, ItemCode, NodeEntry, Org, Points, RequestId, Revocation, RosterRow, Rule, RuleCode,
+    Account, AccountId, Ask, Auto, Entry, Grant, Item, ItemCode, NodeEntry, Org, Points, RequestId, Revocation,
+    RosterRow, Rule, RuleCode,
 };
 use crate::time::Date;
 
@@ -128,6 +129,39 @@ pub type Place = Option<OrgCode>;
 /// Entries under one number, and reversals of one number, that are considered when reversals are matched.
 const MATCHED: usize = 16;
 
+/// How far one node has got with granting rights over an account to a holder without a clerk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AutoGrants {
+    /// The last [`Ask`] that was answered; 0: none.
+    pub answered: u64,
+    /// Number of the last top-up; 0: none.
+    pub topped_up: u64,
+}
+
+impl AutoGrants {
+    /// Adds what another document says, or another entry.
+    pub(crate) fn merge(&mut self, other: AutoGrants) {
+        self.answered = self.answered.max(other.answered);
+        self.topped_up = self.topped_up.max(other.topped_up);
+    }
+
+    /// What one grant adds; none if a clerk entered it.
+    pub(crate) fn of(grant: &Grant) -> Option<AutoGrants> {
+        Some(match grant.auto? {
+            Auto::Answer(answered) => AutoGrants { answered, topped_up: 0 },
+            Auto::TopUp(topped_up) => AutoGrants { answered: 0, topped_up },
+        })
+    }
+}
+
+/// Enters an ask unless a later one is there.
+pub(crate) fn keep_last(asks: &mut BTreeMap<(AccountId, NodeId), Ask>, by: NodeId, ask: &Ask) {
+    let known = asks.entry((ask.account.clone(), by)).or_insert_with(|| ask.clone());
+    if known.rank() < ask.rank() {
+        *known = ask.clone();
+    }
+}
+
 /// The summary of a ledger or a counter.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PointsSummary {
@@ -145,6 +179,10 @@ pub struct PointsSummary {
     pub duplicates: BTreeSet<RequestId>,
     /// Numbers of reversals by the number of the entry that they name and their author: the [`MATCHED`] lowest.
     pub reversals: BTreeMap<(RequestId, NodeId), BTreeSet<RequestId>>,
+    /// The last ask of each account and asking node.
+    pub asks: BTreeMap<(AccountId, NodeId), Ask>,
+    /// Grants without a clerk, by account, holder and granting node.
+    pub auto: BTreeMap<(AccountId, NodeId, NodeId), AutoGrants>,
     /// Entries counted.
     pub entries: u64,
     /// Records kept but not counted: of an unknown kind, or malformed.
@@ -178,6 +216,10 @@ impl PointsSummary {
     /// Counts an entry. Whatever the order in which entries arrive, the sums come out the same: a retry counts
     /// once, and a reversal counts when the one entry that it takes back is here, and only one for each.
     fn absorb(&mut self, record: &Record, author: NodeId) -> Absorbed {
+        if let Some(ask) = Ask::from_record(record) {
+            keep_last(&mut self.asks, author, &ask);
+            return Absorbed::Ask(ask);
+        }
         let Some(entry) = Entry::from_record(record) else {
             self.void += 1;
             return Absorbed::Void;
@@ -226,7 +268,12 @@ impl PointsSummary {
                 spent.points += e.points;
                 spent.largest = spent.largest.max(e.points);
             }
-            Entry::Reversal(_) | Entry::Grant(_) => {}
+            Entry::Grant(e) => {
+                if let Some(auto) = AutoGrants::of(e) {
+                    self.auto.entry((e.account.clone(), e.to, author)).or_default().merge(auto);
+                }
+            }
+            Entry::Reversal(_) => {}
         }
     }
 
@@ -395,7 +442,7 @@ impl Fact {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Summary {
     /// Of a ledger or counter.
-    Points(PointsSummary),
+    Points(Box<PointsSummary>),
     /// Of a register: its facts by key. Two nodes may have written one key: both are kept.
     Register(BTreeMap<SmolStr, Vec<(NodeId, Fact)>>),
 }
@@ -409,6 +456,8 @@ pub enum Absorbed {
     Sums(Vec<(AccountId, Totals)>),
     /// A fact of a register.
     Fact(Fact),
+    /// A merchant's ask for rights.
+    Ask(Ask),
     /// Kept, not counted.
     Void,
 }
@@ -417,7 +466,7 @@ impl Summary {
     /// The summary of an empty document.
     pub fn empty(doc: &DocId) -> Summary {
         match doc.kind {
-            Kind::Ledger | Kind::Counter => Summary::Points(PointsSummary::default()),
+            Kind::Ledger | Kind::Counter => Summary::Points(Box::default()),
             _ => Summary::Register(BTreeMap::new()),
         }
     }

@@ -10,8 +10,10 @@ use crate::doc::Doc;
 use crate::escrow::Totals;
 use crate::id::{DocId, NodeId};
 use crate::org::{Level, OrgCode};
-use crate::schema::{Account, AccountId, Cohort, Item, ItemCode, NodeEntry, Org, Points, Revocation, Rule, RuleCode};
-use crate::summary::{Absorbed, Fact, Summary};
+use crate::schema::{
+    Account, AccountId, Ask, Cohort, Entry, Item, ItemCode, NodeEntry, Org, Points, Revocation, Rule, RuleCode,
+};
+use crate::summary::{Absorbed, AutoGrants, Fact, Summary, keep_last};
 use crate::time::Date;
 
 /// Organisations, nodes and revocations.
@@ -113,6 +115,10 @@ pub struct Views {
     pub shared: BTreeMap<AccountId, BTreeMap<OrgCode, Account>>,
     /// Sums and rights by account.
     pub book: BTreeMap<AccountId, Totals>,
+    /// The last ask of each account and asking node.
+    pub asks: BTreeMap<(AccountId, NodeId), Ask>,
+    /// Grants without a clerk, by account, holder and granting node.
+    pub auto: BTreeMap<(AccountId, NodeId, NodeId), AutoGrants>,
 }
 
 impl Views {
@@ -132,6 +138,12 @@ impl Views {
                 for (account, totals) in &points.accounts {
                     self.book.entry(account.clone()).or_default().merge(totals);
                 }
+                for ((_, by), ask) in &points.asks {
+                    keep_last(&mut self.asks, *by, ask);
+                }
+                for (key, auto) in &points.auto {
+                    self.auto.entry(key.clone()).or_default().merge(*auto);
+                }
             }
             Summary::Register(facts) => {
                 for (_, fact) in facts.values().flatten() {
@@ -144,7 +156,16 @@ impl Views {
     /// Adds one record of a document.
     pub(crate) fn absorb(&mut self, id: &DocId, absorbed: &Absorbed, author: NodeId) {
         match absorbed {
-            Absorbed::Entry(entry) => self.book.entry(entry.account().clone()).or_default().absorb(entry, author),
+            Absorbed::Entry(entry) => {
+                self.book.entry(entry.account().clone()).or_default().absorb(entry, author);
+                if let Entry::Grant(grant) = entry
+                    && let Some(auto) = AutoGrants::of(grant)
+                {
+                    let key = (grant.account.clone(), grant.to, author);
+                    self.auto.entry(key).or_default().merge(auto);
+                }
+            }
+            Absorbed::Ask(ask) => keep_last(&mut self.asks, author, ask),
             Absorbed::Sums(sums) => {
                 for (account, totals) in sums {
                     self.book.entry(account.clone()).or_default().merge(totals);

@@ -66,7 +66,9 @@ fn entry(n: u8) -> Entry {
             let (redemption, memo) = (n & 2 != 0, "".into());
             Entry::Reversal(Reversal { request, of, account, redemption, points, debt: part, date, by, memo })
         }
-        _ => Entry::Grant(Grant { request, account, points, to: newborn(3, MERCHANT_CODE).node(), date, by }),
+        _ => {
+            Entry::Grant(Grant { request, account, points, to: newborn(3, MERCHANT_CODE).node(), date, by, auto: None })
+        }
     }
 }
 

@@ -37,6 +37,8 @@ pub struct Workload {
     pub grant_permille: u64,
     /// How often the township's clerk enters something in a village's ledger instead of doing nothing.
     pub township_permille: u64,
+    /// How often the township's clerk adds a redemption item, which every node is to hear of, before anything else.
+    pub publish_permille: u64,
     /// Months that entries are dated in, counted back from the current one.
     pub months: u64,
 }
@@ -52,6 +54,7 @@ impl Default for Workload {
             reverse_permille: 80,
             grant_permille: 170,
             township_permille: 300,
+            publish_permille: 0,
             months: 2,
         }
     }
@@ -165,6 +168,13 @@ impl Clerk {
     }
 
     fn invent(&mut self, params: &Workload, today: Date) -> Option<Command> {
+        if params.publish_permille > 0
+            && self.org.level() == Level::Township
+            && self.rng.chance(params.publish_permille)
+        {
+            let code = name(&format!("P{}", self.number()));
+            return Some(Command::Item(Item { code, price: Points(1), effective_from: today }));
+        }
         let account = self.rng.pick(&self.accounts)?.clone();
         let date = self.date(params, today);
         let draw = self.rng.below(1000);

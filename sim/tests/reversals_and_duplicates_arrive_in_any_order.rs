@@ -35,7 +35,7 @@ fn orders(rows: &[Row]) -> Vec<Vec<Row>> {
 fn points(replica: &Replica, kind: Kind) -> PointsSummary {
     let doc = replica.docs().iter().find(|(id, _)| id.kind == kind).unwrap().1;
     match &doc.summary {
-        Summary::Points(points) => points.clone(),
+        Summary::Points(points) => (**points).clone(),
         Summary::Register(_) => unreachable!("a ledger or counter"),
     }
 }

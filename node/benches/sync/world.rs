@@ -161,6 +161,7 @@ impl World {
         let settings = Settings {
             data: data.to_owned(),
             member: self.member(&self.nodes[node], TOWNSHIP.parse()?),
+            policy: xiangyue_protocol::policy::Policy::default(),
             clock: Arc::clone(&self.clock),
             journal: JournalOptions::default(),
             cache_bytes: 16 << 20,

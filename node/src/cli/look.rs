@@ -1,6 +1,7 @@
 //! `status`, `stats` and `doc`: what the node knows and how fresh that is.
 
 use serde_json::Value;
+use xiangyue_protocol::policy::Granting;
 use xiangyue_protocol::{Code, Millis};
 
 use super::args;
@@ -8,8 +9,8 @@ use super::output::{Show, exit};
 use super::table::{Side, Table, heading};
 use super::{Outcome, Session};
 use crate::api::types::{
-    DocContent, DocHistory, DocList, DocRow, Horizon, PeerStatus, Scope, SharedAccount, SharedAt, Stats, Status,
-    VillageStatus,
+    DocContent, DocHistory, DocList, DocRow, GrantsStatus, Horizon, PeerStatus, Scope, SharedAccount, SharedAt, Stats,
+    Status, VillageStatus,
 };
 use crate::i18n::{Lang, ago, bytes, count, moment, thousands};
 
@@ -65,6 +66,8 @@ impl Show for Status {
                 format!("{} documents, {} segments, journal {}", held.0, held.1, held.2),
             ),
         );
+        facts.pair(lang.pick("传播", "propagation"), self.propagation.as_str());
+        facts.pair(lang.pick("自动授予", "granting"), granting(lang, &self.grants));
         if self.quarantined > 0 {
             facts.pair(
                 lang.pick("隔离", "quarantine"),
@@ -92,6 +95,18 @@ impl Show for Status {
             text.push_str(&shared(lang, &self.shared_accounts));
         }
         text
+    }
+}
+
+/// What is granted without a clerk. At a village that grants nothing on its own, what merchants wait for shows all the same.
+fn granting(lang: Lang, grants: &GrantsStatus) -> String {
+    let (policy, granted, open) = (grants.policy.as_str(), count(grants.granted), count(grants.open_asks));
+    match (grants.policy, grants.open_asks) {
+        (Granting::None, 0) => policy.to_owned(),
+        _ => lang.pick(
+            format!("{policy}，启动以来授予 {granted} 笔，待答复的申请 {open} 笔"),
+            format!("{policy}, {granted} granted since the start, {open} asks waiting"),
+        ),
     }
 }
 

@@ -1,11 +1,12 @@
 //! Made-up data for tests: a township with twelve villages and a care station, two villages behind.
 
+use xiangyue_protocol::policy::Propagation;
 use xiangyue_protocol::schema::Points;
 use xiangyue_protocol::{Millis, OrgCode};
 
 use crate::api::types::{
-    Disk, GoldenRow, Horizon, MerchantStat, MissingVillage, PeerStatus, Scope, StatRow, Stats, Status, VillageStat,
-    VillageStatus,
+    Disk, GoldenRow, GrantsStatus, Horizon, MerchantStat, MissingVillage, PeerStatus, Scope, StatRow, Stats, Status,
+    VillageStat, VillageStatus,
 };
 
 /// 2026-11-23 10:00 in China.
@@ -89,6 +90,8 @@ pub(crate) fn status() -> Status {
         segments: 5_204,
         journal_bytes: 38 << 20,
         quarantined: 0,
+        propagation: Propagation::default(),
+        grants: GrantsStatus::default(),
         peers: peers.collect(),
         villages,
         shared_accounts_total: 0,

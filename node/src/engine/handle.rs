@@ -55,6 +55,7 @@ pub(super) enum Request {
     Frame(PeerId, Frame),
     Segment(PeerId, Box<Segment>),
     Reject(PeerId, Header, Refusal),
+    Wake,
     Stop(oneshot::Sender<()>),
 }
 

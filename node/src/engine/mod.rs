@@ -8,6 +8,7 @@ mod handle;
 mod segments;
 mod start;
 mod thread;
+mod timer;
 
 pub use handle::{Answers, Handle, Outgoing, Problem};
 pub use segments::Segments;

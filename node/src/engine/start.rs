@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, watch};
 use tracing::{info, warn};
 use xiangyue_protocol::doc::Doc;
+use xiangyue_protocol::policy::Policy;
 use xiangyue_protocol::replica::{Member, Replica};
 use xiangyue_protocol::segment::Sealed;
 use xiangyue_protocol::{Code, DocId, Hlc, Refusal};
@@ -16,6 +17,7 @@ use xiangyue_protocol::{Code, DocId, Hlc, Refusal};
 use super::Segments;
 use super::handle::{Handle, Problem};
 use super::thread::Engine;
+use super::timer::Timer;
 use crate::pki::Clock;
 use crate::storage::{Index, Journal, JournalOptions, Position, Recovery, SledIndex, SledOptions};
 
@@ -29,6 +31,8 @@ pub struct Settings {
     pub data: PathBuf,
     /// Who the node is; its incarnation and `frozen` as stored.
     pub member: Member,
+    /// How it spreads what is new, and grants rights.
+    pub policy: Policy,
     /// The trusted clock.
     pub clock: Arc<Clock>,
     /// How journal files are kept.
@@ -101,7 +105,7 @@ fn new_life(recovery: &Recovery, known: &Losses, missing: bool) -> Option<(&'sta
 /// When the journal cannot be opened, or `remember` fails.
 pub fn open(settings: Settings, remember: impl FnOnce(u32, bool) -> Result<(), Refusal>) -> Result<Opened, Refusal> {
     let began = Instant::now();
-    let Settings { data, mut member, clock, journal, cache_bytes } = settings;
+    let Settings { data, mut member, policy, clock, journal, cache_bytes } = settings;
     let mut index = SledIndex::open(&data.join("index"), SledOptions { cache_bytes, ..SledOptions::default() })?;
     if let Some(why) = index.rebuilt() {
         warn!(why, "index set aside, rebuilding");
@@ -167,6 +171,7 @@ pub fn open(settings: Settings, remember: impl FnOnce(u32, bool) -> Result<(), R
             replayed += 1;
         }
     }
+    replica.govern(policy);
     clock.raise(replica.clock().millis());
     let (count, bytes) = segments.totals();
     let millis = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -175,6 +180,8 @@ pub fn open(settings: Settings, remember: impl FnOnce(u32, bool) -> Result<(), R
         warn!(why, incarnation, frozen, damaged = recovery.damaged.len(), "recovered");
     }
     let (requests, receiver) = mpsc::channel(QUEUE);
+    let mut timer = Timer::start(requests.downgrade())?;
+    timer.set(clock.now(), replica.due());
     let (keys, keys_seen) = watch::channel(replica.keys());
     let (problem, problem_seen) = watch::channel(Problem::default());
     let (changed, changed_seen) = watch::channel(0);
@@ -195,6 +202,7 @@ pub fn open(settings: Settings, remember: impl FnOnce(u32, bool) -> Result<(), R
         confirmed: BTreeMap::new(),
         room: None,
         checkpointed: Instant::now(),
+        timer,
     };
     std::thread::Builder::new()
         .name("engine".to_owned())

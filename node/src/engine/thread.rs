@@ -13,6 +13,7 @@ use xiangyue_protocol::{Actor, Code, DocId, Kind, Refusal};
 use super::Segments;
 use super::handle::{Answers, Outgoing, Problem, Request};
 use super::start::{Losses, Note};
+use super::timer::Timer;
 use crate::pki::Clock;
 use crate::storage::{Index, Journal, Position};
 
@@ -46,6 +47,7 @@ pub(super) struct Engine {
     pub(super) confirmed: BTreeMap<PeerId, Confirmed>,
     pub(super) room: Option<Result<(), Refusal>>,
     pub(super) checkpointed: Instant,
+    pub(super) timer: Timer,
 }
 
 impl Engine {
@@ -125,6 +127,12 @@ impl Engine {
                 warn!(peer = peer.0, doc = %header.doc, author = %header.actor, %refusal, "segment refused");
                 self.replica.reject(now, peer, &header, &refusal);
             }
+            // What is granted without a clerk is written: with a full disk it waits.
+            Request::Wake if self.room().is_err() => self.timer.postpone(),
+            Request::Wake => {
+                self.timer.rang();
+                self.replica.wake(now);
+            }
             Request::Stop(_) => {}
         }
     }
@@ -185,6 +193,7 @@ impl Engine {
         if changed {
             self.changed.send_modify(|count| *count += 1);
         }
+        self.timer.set(self.clock.now(), self.replica.due());
         Ok(())
     }
 

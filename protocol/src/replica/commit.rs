@@ -38,7 +38,7 @@ pub enum Mode {
 }
 
 /// What a list of commands has touched, so that it can be undone.
-struct Undo {
+pub(super) struct Undo {
     docs: BTreeMap<DocId, Option<Doc>>,
     staged: BTreeMap<DocId, usize>,
 }
@@ -65,6 +65,9 @@ impl Replica {
             && (mode == Mode::DryRun || answers.iter().any(Result::is_err))
         {
             self.roll_back(undo);
+        }
+        if mode != Mode::DryRun {
+            self.ask_for_refused(commands, &answers, today);
         }
         self.next_ticket += 1;
         let ticket = Ticket(self.next_ticket);
@@ -100,6 +103,7 @@ impl Replica {
         for ticket in std::mem::take(&mut self.tickets) {
             self.emit(Effect::Acknowledge(ticket));
         }
+        self.set_review(now);
         Ok(())
     }
 
@@ -140,7 +144,7 @@ impl Replica {
     }
 
     /// Stages a record and counts it at once, so that the next command sees it.
-    fn stage(&mut self, id: DocId, record: Record, undo: &mut Option<Undo>) -> Outcome {
+    pub(super) fn stage(&mut self, id: DocId, record: Record, undo: &mut Option<Undo>) -> Outcome {
         if let Some(undo) = undo
             && !undo.docs.contains_key(&id)
         {
@@ -149,6 +153,7 @@ impl Replica {
         let node = self.node;
         let absorbed = self.doc_mut(&id).summary.absorb(id.kind, &record, node);
         self.views.absorb(&id, &absorbed, node);
+        self.review.note(&absorbed);
         self.staged.entry(id).or_default().push(record);
         Outcome::New
     }
@@ -180,7 +185,7 @@ impl Replica {
         Ok(DocId::of_month(&township, kind, Month::of(on)))
     }
 
-    fn may_write(&self, id: &DocId, record: &Record) -> Result<(), Refusal> {
+    pub(super) fn may_write(&self, id: &DocId, record: &Record) -> Result<(), Refusal> {
         let org = &self.member.org;
         let may = id.org.level() == id.kind.level()
             && access::may_write(org, id)
@@ -231,7 +236,7 @@ impl Replica {
     }
 
     /// Answers a retry: the same slip is [`Outcome::Already`], another under its number is refused.
-    fn entered(&self, entry: &Entry) -> Result<Option<Outcome>, Refusal> {
+    pub(super) fn entered(&self, entry: &Entry) -> Result<Option<Outcome>, Refusal> {
         let content = Slip::of(entry, self.node).content;
         if self.has(Mutant::CountRetryTwice) {
             return Ok(None);
@@ -303,7 +308,12 @@ impl Replica {
         days.into_iter().flatten().find(|(d, _)| *d == day).map_or(Points::ZERO, |(_, points)| *points)
     }
 
-    fn write_entry(&mut self, id: DocId, entry: &Entry, undo: &mut Option<Undo>) -> Result<Outcome, Refusal> {
+    pub(super) fn write_entry(
+        &mut self,
+        id: DocId,
+        entry: &Entry,
+        undo: &mut Option<Undo>,
+    ) -> Result<Outcome, Refusal> {
         let record = entry.to_record();
         self.may_write(&id, &record)?;
         Ok(self.stage(id, record, undo))
@@ -344,7 +354,7 @@ impl Replica {
     }
 
     /// The one check before rights are given up: redeemed, granted.
-    fn may_spend(&self, account: &AccountId, points: Points) -> Result<(), Refusal> {
+    pub(super) fn may_spend(&self, account: &AccountId, points: Points) -> Result<(), Refusal> {
         if self.frozen {
             return Err(Refusal::new(Code::Frozen, account));
         }
@@ -406,6 +416,7 @@ impl Replica {
             to,
             date: request.date,
             by: request.by.clone(),
+            auto: None,
         });
         if let Some(outcome) = self.entered(&entry)? {
             return Ok(outcome);

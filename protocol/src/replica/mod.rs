@@ -26,11 +26,14 @@ use crate::time::{Hlc, Millis};
 use crate::views::Views;
 
 mod commit;
+mod grant;
 mod propagate;
 mod receive;
 mod session;
 
 pub use commit::Mode;
+pub use grant::GrantStatus;
+use grant::Review;
 use propagate::Spread;
 use session::Session;
 pub use session::{PeerId, SessionStatus};
@@ -140,6 +143,10 @@ pub struct Counters {
     pub wanted: u64,
     /// Times that a peer was asked to announce instead of pushing.
     pub pruned: u64,
+    /// Rights granted without a clerk.
+    pub granted: u64,
+    /// Rights asked for after a refusal.
+    pub asked: u64,
 }
 
 /// What a replica keeps for later: for metrics, and for whoever watches that it stays bounded.
@@ -185,6 +192,7 @@ pub struct Replica {
     spread: Spread,
     #[cfg(feature = "mutants")]
     mutant: Option<Mutant>,
+    review: Review,
 }
 
 impl Replica {
@@ -218,6 +226,7 @@ impl Replica {
             spread: Spread::default(),
             #[cfg(feature = "mutants")]
             mutant: None,
+            review: Review::default(),
         };
         for anchor in &replica.member.anchors {
             VerifyingKey::from_bytes(anchor).map_err(|_| Refusal::new(Code::BadConfig, "trust anchor"))?;
@@ -294,6 +303,7 @@ impl Replica {
     pub fn govern(&mut self, policy: Policy) {
         self.policy = policy;
         self.respread();
+        self.review_all();
     }
 
     /// The policies in force.
@@ -372,7 +382,7 @@ impl Replica {
             self.clock = self.clock.max(header.hlc);
         }
         let have = self.docs.get(&header.doc).map_or(0, |doc| doc.last(header.actor));
-        let Replica { docs, views, .. } = self;
+        let Replica { docs, views, review, .. } = self;
         let doc = docs.entry(header.doc.clone()).or_insert_with(|| Doc::empty(&header.doc));
         for ((seq, change), records) in (header.first..).zip(&segment.changes).zip(&segment.records) {
             if seq <= have {
@@ -382,6 +392,7 @@ impl Replica {
             for record in records {
                 let absorbed = doc.summary.absorb(header.doc.kind, record, header.actor.node);
                 views.absorb(&header.doc, &absorbed, header.actor.node);
+                review.note(&absorbed);
             }
         }
         doc.segments += 1;

@@ -87,12 +87,13 @@ impl Spread {
 impl Replica {
     /// When [`Replica::wake`] is to be called next; none while nothing waits.
     pub fn due(&self) -> Option<Millis> {
-        self.spread.next
+        [self.spread.next, self.review_due()].into_iter().flatten().min()
     }
 
-    /// Announces and asks for what is due. May be called at any time; a clock that was set back delays nothing by
-    /// more than the policy's own times.
+    /// Announces, asks for and grants what is due; call [`Replica::flush`] afterwards. May be called at any time; a
+    /// clock that was set back delays nothing by more than the policy's own times.
     pub fn wake(&mut self, now: Millis) {
+        self.review_if_due(now);
         self.clamp_timers(now);
         self.announce_due(now);
         self.ask_due(now);
@@ -311,7 +312,7 @@ impl Replica {
     }
 
     /// A time so many milliseconds from now, stretched by up to a quarter.
-    fn later(&mut self, now: Millis, millis: u32) -> Millis {
+    pub(super) fn later(&mut self, now: Millis, millis: u32) -> Millis {
         self.spread.timers += 1;
         let [a, b, c, d, e, f, g, h, ..] = self.node.0;
         let seed = u64::from_be_bytes([a, b, c, d, e, f, g, h]) ^ self.spread.timers;

@@ -61,6 +61,7 @@ impl Replica {
             self.directory_changed();
         }
         self.thaw_if_caught_up();
+        self.set_review(now);
         Ok(())
     }
 

@@ -518,6 +518,7 @@ impl Replica {
     pub(super) fn directory_changed(&mut self) {
         self.retry_unknown_authors();
         self.close_revoked();
+        self.review_merchants();
     }
 
     /// Asks again for what was refused because its author was not in the directory.

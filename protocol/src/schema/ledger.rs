@@ -92,8 +92,81 @@ pub struct Grant {
     pub to: NodeId,
     /// Day of the grant.
     pub date: Date,
-    /// Code of the clerk.
+    /// Code of the clerk; [`AUTO`] when the node wrote it on its own.
     pub by: SmolStr,
+    /// What made the node write it on its own; none when a clerk did.
+    pub auto: Option<Auto>,
+}
+
+/// Who stands as the clerk of what a node writes on its own.
+pub const AUTO: &str = "auto";
+
+/// Why a node granted rights without a clerk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Auto {
+    /// The holder had fewer than it is kept holding; the node's so-many-th such grant of this account to it.
+    TopUp(u64),
+    /// The holder had asked; the number of its [`Ask`].
+    Answer(u64),
+}
+
+impl Auto {
+    fn name_and_number(self) -> (&'static str, u64) {
+        match self {
+            Auto::TopUp(number) => ("top-up", number),
+            Auto::Answer(number) => ("answer", number),
+        }
+    }
+
+    fn from_record(record: &Record) -> Option<Auto> {
+        let number = u64::try_from(record.get_int("number")?).ok()?;
+        match record.get_text("auto")?.as_str() {
+            "top-up" => Some(Auto::TopUp(number)),
+            "answer" => Some(Auto::Answer(number)),
+            _ => None,
+        }
+    }
+}
+
+/// A merchant's node asks for rights over an account, because it had to refuse a redemption. It moves no points, and
+/// stands in the merchant's own counter.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ask {
+    /// The node's so-many-th of this account, from 1; a later one takes the place of those before.
+    pub number: u64,
+    /// Whose points.
+    pub account: AccountId,
+    /// How many were lacking.
+    pub points: Points,
+    /// Day of the refusal.
+    pub date: Date,
+}
+
+impl Ask {
+    /// As a record of `merchant`, which is a short name of the asking node.
+    pub fn to_record(&self, merchant: &str) -> Record {
+        Record::new(format!("ask-{merchant}-{}-{}", self.account, self.number), "ask")
+            .text("account", self.account.clone())
+            .int("points", self.points.0)
+            .text("date", self.date.to_string())
+            .int("number", i64::try_from(self.number).unwrap_or(i64::MAX))
+            .text("by", AUTO)
+    }
+
+    /// From a record; none if it is not a whole ask.
+    pub fn from_record(record: &Record) -> Option<Ask> {
+        let points = Points(record.get_int("points")?);
+        let number = u64::try_from(record.get_int("number")?).ok()?;
+        let account = record.get_text("account")?.parse().ok()?;
+        let date = parse_date(record.get_text("date")?).ok()?;
+        (record.kind() == "ask" && points.is_entry() && number > 0).then_some(Ask { number, account, points, date })
+    }
+
+    /// Of two with one number, which a node may have written in two lives, the larger counts.
+    pub(crate) fn rank(&self) -> (u64, Points, Date) {
+        (self.number, self.points, self.date)
+    }
 }
 
 /// One record of a ledger or a counter.
@@ -177,7 +250,13 @@ impl Entry {
                     .text("memo", e.memo.clone());
                 if e.debt > Points::ZERO { record.int("debt", e.debt.0) } else { record }
             }
-            Entry::Grant(e) => head("grant").text("to", e.to.to_string()).text("by", e.by.clone()),
+            Entry::Grant(e) => {
+                let record = head("grant").text("to", e.to.to_string()).text("by", e.by.clone());
+                match e.auto.map(Auto::name_and_number) {
+                    Some((name, number)) => record.text("auto", name).int("number", i64::try_from(number).unwrap_or(0)),
+                    None => record,
+                }
+            }
         }
     }
 
@@ -220,7 +299,8 @@ impl Entry {
                 Entry::Reversal(Reversal { request, of, account, redemption, points, debt, date, by, memo })
             }
             "grant" => {
-                Entry::Grant(Grant { request, account, points, to: record.get_text("to")?.parse().ok()?, date, by })
+                let to = record.get_text("to")?.parse().ok()?;
+                Entry::Grant(Grant { request, account, points, to, date, by, auto: Auto::from_record(record) })
             }
             _ => return None,
         })

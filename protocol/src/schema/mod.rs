@@ -19,7 +19,7 @@ pub mod rules;
 
 pub use accounts::Account;
 pub use directory::{NodeEntry, Org, Revocation};
-pub use ledger::{Award, Entry, Grant, Redemption, Reversal};
+pub use ledger::{Ask, Auto, Award, Entry, Grant, Redemption, Reversal};
 pub use roster::RosterRow;
 pub use rules::{Item, Rule};
 

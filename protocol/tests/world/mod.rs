@@ -299,6 +299,7 @@ impl World {
         self.settle();
         while let Some((due, node)) = (0..self.nodes.len()).filter_map(|n| Some((self.replica(n).due()?, n))).min() {
             self.nodes[node].replica.wake(due);
+            self.nodes[node].replica.flush(due).unwrap();
             self.drain(node);
             self.settle();
         }

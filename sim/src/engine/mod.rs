@@ -375,7 +375,7 @@ impl Engine {
         if let Some(replica) = self.nodes[node].replica.as_mut() {
             replica.wake(now);
         }
-        self.drain(node);
+        self.flush(node, self.nodes[node].life);
     }
 
     fn sync(&mut self, at: usize) {

@@ -21,7 +21,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use xiangyue_protocol::replica::{PeerId, Replica};
-use xiangyue_protocol::schema::Entry;
+use xiangyue_protocol::schema::{Ask, Entry};
 use xiangyue_protocol::segment::Segment;
 use xiangyue_protocol::{Actor, Command, DocId, Millis, NodeId, OrgCode, Outcome, Refusal};
 
@@ -204,7 +204,8 @@ impl Oracle {
             self.scope.authored(segment);
             self.lives.check_number(broken, n, segment);
             self.lives.check_spending(broken, n, segment, replica);
-            for record in segment.records.iter().flatten() {
+            // A merchant's ask moves nothing, and a later one takes its place.
+            for record in segment.records.iter().flatten().filter(|record| Ask::from_record(record).is_none()) {
                 let entry = Entry::from_record(record);
                 once::check_written(broken, &self.shadow, n, &header.doc, record, entry.as_ref());
                 let op = self.shadow.write(n, header, record, entry);

@@ -143,6 +143,7 @@ impl Scenario {
             reverse_permille: keys.reverse.0,
             grant_permille: keys.grant.0,
             township_permille: keys.township.0,
+            publish_permille: keys.publish.0,
             months: keys.months.0,
             ..Workload::default()
         };

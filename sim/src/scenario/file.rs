@@ -182,6 +182,8 @@ pub struct WorkloadKeys {
     pub grant: Amount<Share>,
     /// How often the township's clerk enters something when a village's would.
     pub township: Amount<Share>,
+    /// How often the township's clerk adds a redemption item, before anything else.
+    pub publish: Amount<Share>,
     /// Months that entries are dated in.
     pub months: Amount<Count>,
     /// Since when accounts are open.
@@ -199,6 +201,7 @@ impl Default for WorkloadKeys {
             reverse: Amount::of(80),
             grant: Amount::of(170),
             township: Amount::of(300),
+            publish: Amount::of(0),
             months: Amount::of(2),
             since: must("2020-01-01"),
         }

@@ -27,6 +27,12 @@ pub(super) async fn metrics(State(services): State<Services>) -> Result<Response
     metric(o, "counter", "segments_redundant_total", "Segments from peers that were here already.", counters.redundant);
     metric(o, "counter", "segments_refused_total", "Segments refused.", counters.refused);
     metric(o, "counter", "segments_committed_total", "Segments written here.", counters.committed);
+    metric(o, "counter", "rows_announced_total", "Segments announced to peers instead of pushed.", counters.announced);
+    metric(o, "counter", "rows_wanted_total", "Segments asked for after an announcement.", counters.wanted);
+    metric(o, "counter", "links_pruned_total", "Times that a peer was asked to announce, not push.", counters.pruned);
+    metric(o, "counter", "auto_grants_total", "Rights granted without a clerk.", counters.granted);
+    metric(o, "counter", "asks_total", "Rights asked for after a refusal.", counters.asked);
+    metric(o, "gauge", "open_asks", "Asks for rights that nobody has answered.", state.grants.open_asks);
     metric(o, "gauge", "segments", "Segments in the journal.", state.segments);
     metric(o, "gauge", "journal_bytes", "Bytes of segments in the journal.", state.journal_bytes);
     metric(o, "gauge", "documents", "Documents held.", state.documents);

@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract::State;
-use xiangyue_protocol::replica::{Mode, Replica, SessionStatus};
+use xiangyue_protocol::policy::Propagation;
+use xiangyue_protocol::replica::{GrantStatus, Mode, Replica, SessionStatus};
 use xiangyue_protocol::schema::{AccountId, NodeEntry, Org, Revocation};
 use xiangyue_protocol::views::Views;
 use xiangyue_protocol::{Code, Command, Level, Millis, NodeId, OrgCode, Refusal};
 
 use super::{Answer, Asked, Services};
 use crate::api::types::{
-    Disk, PeerStatus, RevokeRequest, Revoked, SharedAccount, SharedAt, Status, SyncState, Token, TokenRequest,
-    VillageStatus,
+    Disk, GrantsStatus, PeerStatus, RevokeRequest, Revoked, SharedAccount, SharedAt, Status, SyncState, Token,
+    TokenRequest, VillageStatus,
 };
 use crate::net::SyncPolicy;
 use crate::pki::{self, TokenSecret};
@@ -33,6 +34,8 @@ struct Seen {
     frozen: bool,
     documents: u64,
     quarantined: u64,
+    propagation: Propagation,
+    grants: GrantsStatus,
     sessions: BTreeMap<NodeId, SessionStatus>,
     /// Organisations of the directory: code, name, nodes that are enrolled and not revoked.
     orgs: Vec<(OrgCode, String, Vec<NodeId>)>,
@@ -53,11 +56,18 @@ fn see(replica: &Replica) -> Seen {
         frozen: replica.is_frozen(),
         documents: replica.docs().len() as u64,
         quarantined: replica.quarantine().len() as u64,
+        propagation: replica.policy().propagation,
+        grants: grants(replica),
         sessions: replica.sessions().map(|(_, session)| (session.node, session)).collect(),
         orgs: directory.orgs().map(|org| (org.code.clone(), org.name.to_string(), nodes_of(&org.code))).collect(),
         shared_total: replica.views().shared.len() as u64,
         shared: replica.views().shared.keys().take(SHARED).map(|account| shared(replica.views(), account)).collect(),
     }
+}
+
+fn grants(replica: &Replica) -> GrantsStatus {
+    let GrantStatus { granted, open } = replica.grant_status();
+    GrantsStatus { policy: replica.policy().grants.policy, granted, open_asks: open }
 }
 
 fn shared(views: &Views, account: &AccountId) -> SharedAccount {
@@ -105,6 +115,8 @@ pub(super) async fn gather(services: &Services) -> Result<Status, Refusal> {
         segments,
         journal_bytes,
         quarantined: seen.quarantined,
+        propagation: seen.propagation,
+        grants: seen.grants,
         peers: peer_rows(services, &seen),
         villages: village_rows(services, &seen),
         shared_accounts_total: seen.shared_total,

@@ -1,6 +1,7 @@
 //! `GET /status`: this node, its peers, and how fresh it is; `POST /tokens` and `POST /revoke`: who may join.
 
 use serde::{Deserialize, Serialize};
+use xiangyue_protocol::policy::{Granting, Propagation};
 use xiangyue_protocol::schema::{AccountId, Points};
 use xiangyue_protocol::{Millis, OrgCode};
 
@@ -41,6 +42,10 @@ pub struct Status {
     pub journal_bytes: u64,
     /// Authors whose data it refused and set aside.
     pub quarantined: u64,
+    /// How new entries reach connected nodes.
+    pub propagation: Propagation,
+    /// Granting without a clerk.
+    pub grants: GrantsStatus,
     /// Nodes it is or was connected to.
     pub peers: Vec<PeerStatus>,
     /// At a township: its villages and merchants. Elsewhere empty.
@@ -69,6 +74,17 @@ pub struct SharedAt {
     pub name: String,
     /// Points over which its nodes hold the rights.
     pub points: Points,
+}
+
+/// Granting without a clerk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GrantsStatus {
+    /// When the node grants, or at a merchant asks.
+    pub policy: Granting,
+    /// Grants written since the start.
+    pub granted: u64,
+    /// Asks for rights that nobody has answered.
+    pub open_asks: u64,
 }
 
 /// Space on the disk that holds the data folder.
