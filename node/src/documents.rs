@@ -87,7 +87,7 @@ pub fn entries(engine: &Handle, id: &DocId, wanted: &BTreeSet<Mark>) -> Result<B
 pub fn load(engine: &Handle, id: &DocId) -> Result<Automerge, Refusal> {
     let mut changes: Vec<Change> = Vec::new();
     read(engine, id, &mut |bytes| {
-        changes.extend(Sealed::parse(bytes.into())?.from_journal().changes()?);
+        changes.extend(Sealed::parse(bytes.into())?.from_journal().open()?.to_automerge()?);
         Ok(())
     })?;
     let mut document = Automerge::new();

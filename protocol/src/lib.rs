@@ -8,6 +8,7 @@
 pub mod access;
 mod account_numbers;
 mod body;
+pub mod change;
 pub mod command;
 pub mod doc;
 pub mod error;

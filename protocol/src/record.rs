@@ -4,17 +4,13 @@
 //! by one change, and never overwritten or deleted: a correction is another record. So merging documents is the
 //! union of their records, and two authors who use one key are both kept (Automerge shows a conflict).
 //!
-//! This module is the one place that turns records into an Automerge change and back. Reading is strict: a
-//! change that does anything else (overwrites, deletes, nests, touches another's record) is refused whole.
+//! [`crate::change`] says which Automerge change writes them, [`crate::segment`] how they travel. Nothing else can be
+//! said: a segment has no way to overwrite, delete, nest or touch another's record.
 
-use std::num::NonZeroU64;
-
-use automerge::legacy::{Key, ObjectId, Op, OpId, OpType, SortedVec};
-use automerge::{Change, ChangeHash, ExpandedChange, ObjType, ScalarValue};
+use automerge::ScalarValue;
 use smol_str::SmolStr;
 
 use crate::error::{Code, Refusal};
-use crate::id::Actor;
 
 /// Limits of one record; a change that passes them is refused.
 pub mod limits {
@@ -117,109 +113,4 @@ impl Record {
     pub fn ops(&self) -> u64 {
         1 + self.fields.len() as u64
     }
-}
-
-/// Where a change stands in its document: everything but its content.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Position {
-    /// Who writes.
-    pub actor: Actor,
-    /// Which change of this actor to this document, from 1.
-    pub seq: u64,
-    /// Number of its first operation: one more than the largest in the document.
-    pub start_op: u64,
-    /// The document's heads before it, sorted.
-    pub deps: Vec<ChangeHash>,
-    /// Seconds since 1970.
-    pub time: i64,
-}
-
-/// The Automerge change that writes `records` at `position`.
-pub fn to_change(position: Position, records: &[Record]) -> Change {
-    let actor = position.actor.to_automerge();
-    let mut next = position.start_op.max(1);
-    let mut operations = Vec::with_capacity(records.iter().map(|r| 1 + r.fields.len()).sum());
-    for record in records {
-        let object = ObjectId::Id(OpId::new(next, &actor));
-        operations.push(Op {
-            action: OpType::Make(ObjType::Map),
-            obj: ObjectId::Root,
-            key: Key::Map(record.key.clone()),
-            pred: SortedVec::new(),
-            insert: false,
-        });
-        operations.extend(record.fields.iter().map(|(name, value)| Op {
-            action: OpType::Put(value.clone()),
-            obj: object.clone(),
-            key: Key::Map(name.clone()),
-            pred: SortedVec::new(),
-            insert: false,
-        }));
-        next += record.ops();
-    }
-    Change::from(ExpandedChange {
-        operations,
-        actor_id: actor,
-        hash: None,
-        seq: position.seq,
-        start_op: NonZeroU64::new(position.start_op.max(1)).unwrap_or(NonZeroU64::MIN),
-        time: position.time,
-        message: None,
-        deps: position.deps,
-        extra_bytes: Vec::new(),
-        author: None,
-    })
-}
-
-/// The records that a change writes.
-///
-/// # Errors
-/// [`Code::TooDeep`] when the change does anything but write new flat records; [`Code::TooLarge`] beyond
-/// [`limits`]; [`Code::BadSegment`] when it is not by one of our actors alone.
-pub fn from_change(change: &Change) -> Result<Vec<Record>, Refusal> {
-    let refuse = |code, what: &str| Err(Refusal::new(code, format_args!("change {}: {what}", change.seq())));
-    if !change.other_actor_ids().is_empty() {
-        return refuse(Code::TooDeep, "refers to another actor's operations");
-    }
-    let expanded = change.decode();
-    let mut records: Vec<Record> = Vec::new();
-    let mut open = 0;
-    for (op, number) in expanded.operations.into_iter().zip(change.start_op().get()..) {
-        let Key::Map(key) = op.key else { return refuse(Code::TooDeep, "not a map key") };
-        if op.insert || !op.pred.is_empty() {
-            return refuse(Code::TooDeep, "overwrites or deletes");
-        }
-        match (op.obj, op.action) {
-            (ObjectId::Root, OpType::Make(ObjType::Map)) => {
-                if key.len() > limits::KEY_BYTES || records.len() == limits::RECORDS {
-                    return refuse(Code::TooLarge, "record key or count");
-                }
-                open = number;
-                records.push(Record { key, fields: Vec::with_capacity(8) });
-            }
-            (ObjectId::Id(id), OpType::Put(value)) if id.counter() == open => {
-                let Some(record) = records.last_mut() else { return refuse(Code::TooDeep, "field without record") };
-                let bytes = match &value {
-                    ScalarValue::Str(text) => text.len(),
-                    ScalarValue::Bytes(bytes) => bytes.len(),
-                    ScalarValue::Counter(_) | ScalarValue::Unknown { .. } => {
-                        return refuse(Code::TooDeep, "not a plain scalar");
-                    }
-                    _ => 8,
-                };
-                if bytes > limits::VALUE_BYTES
-                    || key.len() > limits::NAME_BYTES
-                    || record.fields.len() == limits::FIELDS
-                {
-                    return refuse(Code::TooLarge, "record field");
-                }
-                if record.fields.iter().any(|(name, _)| *name == key) {
-                    return refuse(Code::TooDeep, "field written twice");
-                }
-                record.fields.push((key, value));
-            }
-            _ => return refuse(Code::TooDeep, "not a flat record"),
-        }
-    }
-    Ok(records)
 }

@@ -10,9 +10,11 @@ use automerge::Change;
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 
 use crate::body;
+use crate::change::{self, Position};
+pub use crate::change::{ChangeId, ChangeMeta};
 use crate::error::{Code, Refusal};
 use crate::id::{Actor, DocId};
-use crate::record::{self, Record};
+use crate::record::Record;
 use crate::time::Hlc;
 use crate::wire::{Reader, put_uint};
 
@@ -23,16 +25,11 @@ const DOC_BYTES: usize = 48;
 const SIGNATURE_BYTES: usize = 64;
 /// The body is compressed.
 const COMPRESSED: u8 = 0x01;
-/// `prev` is left out: it is the only dependency of the first change.
-const PREV_IS_DEP: u8 = 0x02;
 /// Reserved: the body is sealed to the document's readers and starts with the tip in clear.
 const SEALED: u8 = 0x04;
 
 /// Operations in one document: Automerge numbers them in 32 bits and panics beyond.
 pub const OPS: u64 = 1 << 31;
-
-/// The Automerge hash of a change.
-pub type ChangeId = [u8; 32];
 
 /// What a segment says of itself in clear.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,19 +44,6 @@ pub struct Header {
     pub last: u64,
     /// When it was sealed.
     pub hlc: Hlc,
-}
-
-/// What replication needs to know of one change.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ChangeMeta {
-    /// Its hash.
-    pub id: ChangeId,
-    /// The heads that it was made on.
-    pub deps: Vec<ChangeId>,
-    /// Number of its first operation.
-    pub start_op: u64,
-    /// Number of its last operation.
-    pub max_op: u64,
 }
 
 /// A segment whose content is known to be sound.
@@ -81,37 +65,31 @@ fn digest(signed: &[u8]) -> [u8; 32] {
     blake3::derive_key("xiangyue segment signature v1", signed)
 }
 
-fn meta(change: &Change) -> ChangeMeta {
-    let start_op = change.start_op().get();
-    let max_op = start_op.saturating_add(change.len() as u64).saturating_sub(1);
-    ChangeMeta { id: change.hash().0, deps: change.deps().iter().map(|hash| hash.0).collect(), start_op, max_op }
-}
-
 impl Segment {
-    /// Seals changes made from `records` (one list a change) under `key`, whose node must be the actor's.
+    /// Seals changes under `key`, whose node must be the actor's. `prev` is zeros at the start of an actor.
     ///
     /// # Errors
-    /// [`Code::TooLarge`] when the changes do not fit one segment.
+    /// [`Code::TooLarge`] when the changes do not fit one segment; [`Code::BadSegment`] when they are not a chain.
     pub fn seal(
         header: Header,
         prev: ChangeId,
-        changes: &[Change],
+        changes: Vec<ChangeMeta>,
         records: Vec<Vec<Record>>,
         key: &SigningKey,
     ) -> Result<Segment, Refusal> {
-        let (body, compressed) = body::pack(changes)?;
-        let linear = header.first > 1 && matches!(changes.first().map(Change::deps), Some([dep]) if dep.0 == prev);
+        let before = (header.first > 1).then_some(&prev);
+        let (body, compressed) = body::pack(&header, before, &changes, &records)?;
         let doc = header.doc.to_string();
         let mut bytes = Vec::with_capacity(body.len() + 200);
         bytes.push(VERSION);
-        bytes.push(if compressed { COMPRESSED } else { 0 } | if linear { PREV_IS_DEP } else { 0 });
+        bytes.push(if compressed { COMPRESSED } else { 0 });
         put_uint(&mut bytes, doc.len() as u64);
         bytes.extend_from_slice(doc.as_bytes());
         bytes.extend_from_slice(&header.actor.to_bytes());
         put_uint(&mut bytes, header.first);
         put_uint(&mut bytes, header.last - header.first);
         bytes.extend_from_slice(&header.hlc.0.to_be_bytes());
-        if header.first > 1 && !linear {
+        if header.first > 1 {
             bytes.extend_from_slice(&prev);
         }
         bytes.extend_from_slice(&body);
@@ -120,8 +98,20 @@ impl Segment {
         if bytes.len() > SEGMENT_BYTES {
             return Err(Refusal::new(Code::TooLarge, format_args!("segment of {} bytes", bytes.len())));
         }
-        let changes = changes.iter().map(meta).collect();
         Ok(Segment { header, prev, changes, records, bytes: bytes.into() })
+    }
+
+    /// The Automerge changes, for building a document.
+    ///
+    /// # Errors
+    /// [`Code::BadSegment`] when Automerge does not take them.
+    pub fn to_automerge(&self) -> Result<Vec<Change>, Refusal> {
+        let Header { actor, first, .. } = self.header;
+        let each = self.changes.iter().zip(&self.records).zip(first..).map(|((change, records), seq)| {
+            let ChangeMeta { start_op, ref deps, time, .. } = *change;
+            change::to_automerge(&Position { actor, seq, start_op, deps: deps.clone(), time }, records)
+        });
+        each.collect()
     }
 
     /// Hash of the last change.
@@ -135,7 +125,7 @@ impl Segment {
 pub struct Sealed {
     /// What it says of itself.
     pub header: Header,
-    flags: u8,
+    compressed: bool,
     prev: Option<ChangeId>,
     body_at: usize,
     bytes: Arc<[u8]>,
@@ -154,7 +144,7 @@ impl Sealed {
         let signed = bytes.len().checked_sub(SIGNATURE_BYTES).ok_or_else(|| bad("cut short"))?;
         let mut reader = Reader::new(&bytes[..signed]);
         let (version, flags) = (reader.byte()?, reader.byte()?);
-        if version != VERSION || flags & !(COMPRESSED | PREV_IS_DEP) != 0 {
+        if version != VERSION || flags & !COMPRESSED != 0 {
             let form = if flags & SEALED != 0 { "sealed body" } else { "segment form" };
             return Err(Refusal::new(Code::BadVersion, format_args!("{form} {version}/{flags:#04x}")));
         }
@@ -165,14 +155,10 @@ impl Sealed {
         let last = first.checked_add(more).filter(|_| first > 0 && more < body::CHANGES as u64);
         let last = last.ok_or_else(|| bad("sequence numbers"))?;
         let hlc = Hlc(u64::from_be_bytes(reader.array()?));
-        let prev = match (first, flags & PREV_IS_DEP) {
-            (1, 0) => Some([0; 32]),
-            (1, _) => return Err(bad("a first change has no predecessor")),
-            (_, 0) => Some(reader.array()?),
-            _ => None,
-        };
+        let prev = if first > 1 { Some(reader.array()?) } else { None };
         let body_at = signed - reader.rest().len();
-        Ok(Sealed { header: Header { doc, actor, first, last, hlc }, flags, prev, body_at, bytes })
+        let compressed = flags & COMPRESSED != 0;
+        Ok(Sealed { header: Header { doc, actor, first, last, hlc }, compressed, prev, body_at, bytes })
     }
 
     /// Checks the author's signature over everything before it.
@@ -204,63 +190,16 @@ impl Verified {
         &self.0.header
     }
 
-    /// Opens the body: inflates, bounds and decodes it, and checks that it is what the header says.
+    /// Opens the body: inflates, bounds and reads it, and makes the changes' hashes anew.
     ///
     /// # Errors
     /// [`Code::BadSegment`], [`Code::TooLarge`], [`Code::TooDeep`], all the sender's fault.
     pub fn open(self) -> Result<Segment, Refusal> {
-        let changes = self.changes()?;
-        let sealed = self.0;
-        let expected = sealed.header.last - sealed.header.first + 1;
-        if changes.len() as u64 != expected {
-            return Err(bad("number of changes"));
-        }
-        let actor = sealed.header.actor.to_bytes();
-        for (change, seq) in changes.iter().zip(sealed.header.first..) {
-            if change.actor_id().to_bytes() != actor || change.seq() != seq {
-                return Err(bad("a change of another actor or number"));
-            }
-        }
-        let prev = match (sealed.prev, changes[0].deps()) {
-            (Some(prev), _) => prev,
-            (None, [dep]) => dep.0,
-            (None, _) => return Err(bad("predecessor")),
-        };
-        let records = changes.iter().map(record::from_change).collect::<Result<_, _>>()?;
-        let changes: Vec<ChangeMeta> = changes.iter().map(meta).collect();
-        check_chain(&sealed.header, prev, &changes)?;
-        Ok(Segment { header: sealed.header, prev, changes, records, bytes: sealed.bytes })
+        let Sealed { header, compressed, prev, body_at, bytes } = self.0;
+        let body = &bytes[body_at..bytes.len() - SIGNATURE_BYTES];
+        let (changes, records) = body::unpack(body, compressed, &header, prev)?;
+        Ok(Segment { header, prev: prev.unwrap_or_default(), changes, records, bytes })
     }
-
-    /// The Automerge changes of the body, for building a document.
-    ///
-    /// # Errors
-    /// As [`Verified::open`].
-    pub fn changes(&self) -> Result<Vec<Change>, Refusal> {
-        let Sealed { bytes, body_at, flags, .. } = &self.0;
-        let body = &bytes[*body_at..bytes.len() - SIGNATURE_BYTES];
-        if flags & COMPRESSED != 0 { body::unpack(&body::inflate(body)?) } else { body::unpack(body) }
-    }
-}
-
-/// Checks that each change builds on the one before and numbers its operations after it.
-///
-/// Automerge panics, some of it only when the saved document is loaded, on a branch that is not a chain and on
-/// operation numbers that repeat or pass 32 bits. The first number is checked against the branch by the replica.
-fn check_chain(header: &Header, prev: ChangeId, changes: &[ChangeMeta]) -> Result<(), Refusal> {
-    let mut before = (header.first > 1).then_some((prev, 0));
-    for change in changes {
-        if change.max_op < change.start_op || change.max_op > OPS {
-            return Err(bad("operation numbers"));
-        }
-        if let Some((id, max_op)) = before
-            && (!change.deps.contains(&id) || change.start_op <= max_op)
-        {
-            return Err(bad("a change that does not follow its predecessor"));
-        }
-        before = Some((change.id, change.max_op));
-    }
-    Ok(())
 }
 
 fn bad(what: &str) -> Refusal {

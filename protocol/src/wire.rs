@@ -15,6 +15,20 @@ pub(crate) fn put_uint(out: &mut Vec<u8>, mut value: u64) {
     }
 }
 
+/// Appends a signed LEB128 number.
+pub(crate) fn put_int(out: &mut Vec<u8>, mut value: i64) {
+    loop {
+        let [byte, ..] = value.to_le_bytes();
+        let low = byte & 0x7f;
+        value >>= 7;
+        if (value == 0 && low & 0x40 == 0) || (value == -1 && low & 0x40 != 0) {
+            out.push(low);
+            return;
+        }
+        out.push(low | 0x80);
+    }
+}
+
 /// Appends a length and the bytes.
 pub(crate) fn put_run(out: &mut Vec<u8>, bytes: &[u8]) {
     put_uint(out, bytes.len() as u64);
@@ -119,6 +133,11 @@ mod tests {
             assert!(Reader::new(&bytes[..bytes.len() - 1]).uint().is_err());
         }
         assert!(Reader::new(&[0xff; 11]).uint().is_err());
+        for value in [0, 1, -1, 63, 64, -64, -65, 300, i64::MAX, i64::MIN] {
+            let mut bytes = Vec::new();
+            put_int(&mut bytes, value);
+            assert_eq!(Reader::new(&bytes).int().expect("number"), value);
+        }
         assert_eq!(Reader::new(&[0x7f]).int().expect("minus one"), -1);
         assert_eq!(Reader::new(&[0x80, 0x7f]).int().expect("minus 128"), -128);
     }

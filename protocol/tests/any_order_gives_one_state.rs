@@ -110,8 +110,7 @@ fn interleaved(segments: &[Segment], picks: &[usize]) -> Vec<Segment> {
 fn automerge_heads(segments: &[Segment]) -> BTreeSet<ChangeId> {
     let mut doc = Automerge::new();
     for segment in segments {
-        let changes = Sealed::parse(segment.bytes.clone()).unwrap().from_journal().changes().unwrap();
-        doc.apply_changes(changes).unwrap();
+        doc.apply_changes(segment.to_automerge().unwrap()).unwrap();
     }
     let loaded = Automerge::load(&doc.save()).expect("what replicas accept can be saved and loaded");
     assert_eq!(loaded.get_heads(), doc.get_heads());

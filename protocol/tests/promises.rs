@@ -31,8 +31,7 @@ const PROMISES: &[(u8, &str, &[&str])] = &[
         3,
         "entries are immutable, retries count once",
         &[
-            "foreign_changes_are_refused::overwriting_is_refused",
-            "foreign_changes_are_refused::deleting_is_refused",
+            "foreign_changes_are_refused::overwriting_and_deleting_cannot_be_said_whichever_bits_of_a_body_are_turned",
             "commands_are_judged::a_retry_is_already_and_a_number_is_not_used_twice",
             "commands_are_judged::a_retry_after_a_crash_is_already",
             "commands_are_judged::of_two_clerks_who_entered_one_slip_apart_each_can_take_his_back",
@@ -87,8 +86,8 @@ const PROMISES: &[(u8, &str, &[&str])] = &[
         "bounded",
         &[
             "hostile_bodies_are_bounded::a_bomb_stops_at_the_cap",
-            "hostile_bodies_are_bounded::a_run_of_two_to_the_fortieth_operations_is_refused_unread",
-            "hostile_bodies_are_bounded::counts_of_two_to_the_sixtieth_are_refused",
+            "hostile_bodies_are_bounded::two_bytes_that_spell_a_kilobyte_again_and_again_stop_at_the_cap",
+            "hostile_bodies_are_bounded::counts_beyond_the_limits_are_refused_unread",
             "hostile_peers_do_no_harm::a_peer_that_names_without_end_is_cut_off",
             "hostile_peers_do_no_harm::claims_of_the_largest_numbers_overflow_nothing",
         ],

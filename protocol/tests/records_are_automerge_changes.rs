@@ -5,12 +5,12 @@
 mod forge;
 
 use automerge::{Automerge, ChangeHash, ReadDoc, ScalarValue};
-use forge::{Author, actor_of, open, signing_key};
-use proptest::collection::{btree_map, vec};
+use forge::{Author, actor_of, automerge_change, open, segment, signing_key};
+use proptest::collection::{btree_map, btree_set, vec};
 use proptest::prelude::*;
 use smol_str::SmolStr;
-use xiangyue_protocol::record::{Position, Record, from_change, limits, to_change};
-use xiangyue_protocol::segment::Sealed;
+use xiangyue_protocol::change::{ChangeMeta, Position, to_automerge};
+use xiangyue_protocol::record::{Record, limits};
 
 const DOC: &str = "110112119201/roster";
 
@@ -58,9 +58,26 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn records_read_back_from_their_change_and_from_their_segment(records in records()) {
+    fn a_change_is_byte_for_byte_what_automerge_writes(
+        records in records(),
+        start_op in 1u64..1 << 31,
+        seq in 1u64..1 << 40,
+        time in any::<i64>(),
+        deps in btree_set(any::<[u8; 32]>(), 0..5),
+    ) {
+        let actor = actor_of(&signing_key(1), 1);
+        let position = Position { actor, seq, start_op, deps: deps.into_iter().collect(), time };
+        let theirs = automerge_change(&position, &records);
+        let ours = to_automerge(&position, &records).unwrap();
+        prop_assert_eq!(ours.raw_bytes(), theirs.raw_bytes());
+        let meta = ChangeMeta::new(position, &records);
+        prop_assert_eq!(ChangeHash(meta.id), theirs.hash());
+        prop_assert_eq!(meta.max_op + 1 - meta.start_op, theirs.len() as u64);
+    }
+
+    #[test]
+    fn records_read_back_from_their_segment(records in records()) {
         let mut author = Author::new(signing_key(1), 1, DOC);
-        prop_assert_eq!(&from_change(&to_change(first(author.actor), &records)).unwrap(), &records);
         let segment = author.write(&records);
         let read = open(&author.key, segment.bytes.clone()).unwrap();
         prop_assert_eq!(&read.records, &vec![records]);
@@ -68,9 +85,31 @@ proptest! {
     }
 
     #[test]
+    fn many_changes_of_any_records_read_back_from_one_segment(
+        written in vec((records(), 0u64..3, any::<i64>(), btree_set(any::<[u8; 32]>(), 0..3)), 1..12),
+        prev in any::<[u8; 32]>(),
+    ) {
+        let key = signing_key(1);
+        let actor = actor_of(&key, 1);
+        let mut changes = Vec::new();
+        let (mut tip, mut next) = (prev, 1);
+        for ((records, gap, time, mut deps), seq) in written.into_iter().zip(7..) {
+            deps.insert(tip);
+            let position = Position { actor, seq, start_op: next + gap, deps: deps.into_iter().collect(), time };
+            let meta = ChangeMeta::new(position.clone(), &records);
+            (tip, next) = (meta.id, meta.max_op + 1);
+            changes.push((position, records));
+        }
+        let segment = segment(&key, DOC, prev, changes);
+        let read = open(&key, segment.bytes.clone()).unwrap();
+        prop_assert_eq!((read.header, read.prev, read.changes), (segment.header, segment.prev, segment.changes));
+        prop_assert_eq!(read.records, segment.records);
+    }
+
+    #[test]
     fn an_automerge_document_shows_the_same_map_before_and_after_saving(records in records()) {
         let author = Author::new(signing_key(1), 1, DOC);
-        let change = to_change(first(author.actor), &records);
+        let change = to_automerge(&first(author.actor), &records).unwrap();
         let mut doc = Automerge::new();
         doc.apply_changes([change.clone()]).unwrap();
         let loaded = Automerge::load(&doc.save()).unwrap();
@@ -93,7 +132,7 @@ proptest! {
 fn two_authors_who_write_one_key_are_both_kept() {
     let write = |seed: u8, who: &'static str| {
         let actor = actor_of(&signing_key(seed), 1);
-        to_change(first(actor), &[Record::new("张三", "term").text("role", who)])
+        to_automerge(&first(actor), &[Record::new("张三", "term").text("role", who)]).unwrap()
     };
     let mut doc = Automerge::new();
     doc.apply_changes([write(1, "网格员"), write(2, "调解员")]).unwrap();
@@ -117,6 +156,5 @@ fn the_largest_change_allowed_is_written_and_read() {
     let segment = Author::new(signing_key(1), 1, DOC).write(&records);
     let read = open(&signing_key(1), segment.bytes.clone()).unwrap();
     assert_eq!(read.records[0].len(), limits::RECORDS);
-    let tip = Sealed::parse(segment.bytes).unwrap().from_journal().changes().unwrap()[0].hash();
-    assert_eq!(tip, ChangeHash(read.tip()));
+    assert_eq!(read.to_automerge().unwrap()[0].hash(), ChangeHash(segment.tip()));
 }

@@ -9,8 +9,9 @@ use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
 use forge::{actor_of, open};
-use xiangyue_protocol::record::{Position, Record, to_change};
-use xiangyue_protocol::segment::{ChangeId, Header, Sealed, Segment};
+use xiangyue_protocol::change::{ChangeId, ChangeMeta, Position};
+use xiangyue_protocol::record::Record;
+use xiangyue_protocol::segment::{Header, Sealed, Segment};
 use xiangyue_protocol::{Actor, Hlc, NodeId};
 
 const DOCUMENT: &str = include_str!("../../docs/segment.md");
@@ -72,12 +73,12 @@ fn these_inputs_give_these_bytes() {
     for vector in vectors().iter().filter(|vector| vector["compressed"] == "no") {
         let header = header(vector);
         let prev = id(vector, "prev");
-        let deps = if header.first == 1 { Vec::new() } else { vec![automerge::ChangeHash(prev)] };
+        let deps = if header.first == 1 { Vec::new() } else { vec![prev] };
         let start_op = vector["start op"].parse().unwrap();
         let position = Position { actor: header.actor, seq: header.first, start_op, deps, time: 0 };
-        let change = to_change(position, &[record(vector)]);
-        assert_eq!(hex(&change.hash().0), vector["change hash"]);
-        let sealed = Segment::seal(header, prev, &[change], vec![vec![record(vector)]], &key(vector)).unwrap();
+        let change = ChangeMeta::new(position, &[record(vector)]);
+        assert_eq!(hex(&change.id), vector["change hash"]);
+        let sealed = Segment::seal(header, prev, vec![change], vec![vec![record(vector)]], &key(vector)).unwrap();
         assert_eq!(hex(&sealed.bytes), vector["segment"]);
         assert_eq!(sealed.bytes.len().to_string(), vector["bytes"]);
     }
@@ -131,11 +132,11 @@ fn print_vectors() {
             last: seq,
             hlc: Hlc(1_611_100_800_000 << 16),
         };
-        let deps = if seq == 1 { Vec::new() } else { vec![automerge::ChangeHash(prev)] };
+        let deps = if seq == 1 { Vec::new() } else { vec![prev] };
         let position = Position { actor: header.actor, seq, start_op, deps, time: 0 };
-        let change = to_change(position, std::slice::from_ref(&record));
+        let change = ChangeMeta::new(position, std::slice::from_ref(&record));
         let (node, public) = (header.actor.node, secret.verifying_key());
-        let sealed = Segment::seal(header, prev, std::slice::from_ref(&change), vec![vec![record]], &secret).unwrap();
+        let sealed = Segment::seal(header, prev, vec![change.clone()], vec![vec![record]], &secret).unwrap();
         let long = |bytes: &[u8]| {
             hex(bytes)
                 .as_bytes()
@@ -151,11 +152,11 @@ fn print_vectors() {
         println!("compressed = {}", if sealed.bytes[1] & 1 == 1 { "yes" } else { "no" });
         println!(
             "change hash = {}\nbytes = {}\nsegment = {}\n```\n",
-            hex(&change.hash().0),
+            hex(&change.id),
             sealed.bytes.len(),
             long(&sealed.bytes)
         );
-        prev = change.hash().0;
-        start_op += change.len() as u64;
+        prev = change.id;
+        start_op = change.max_op + 1;
     }
 }

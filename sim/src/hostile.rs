@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use automerge::ChangeHash;
-use xiangyue_protocol::record::{Position, Record, to_change};
+use xiangyue_protocol::change::{ChangeMeta, Position};
+use xiangyue_protocol::record::Record;
 use xiangyue_protocol::replica::{Effect, Mode};
 use xiangyue_protocol::schema::{AccountId, Award, Points};
 use xiangyue_protocol::segment::{Header, Segment};
@@ -69,9 +69,9 @@ fn own_doc(org: &OrgCode, date: Date) -> Option<DocId> {
 fn seal(node: &SimNode, doc: DocId, seq: u64, start_op: u64, record: Record) -> Option<Segment> {
     let actor = node.actor();
     let prev = if seq == 1 { [0; 32] } else { [7; 32] };
-    let deps = if seq == 1 { Vec::new() } else { vec![ChangeHash(prev)] };
+    let deps = if seq == 1 { Vec::new() } else { vec![prev] };
     let records = vec![record];
-    let change = to_change(Position { actor, seq, start_op, deps, time: 0 }, &records);
+    let change = ChangeMeta::new(Position { actor, seq, start_op, deps, time: 0 }, &records);
     let header = Header { doc, actor, first: seq, last: seq, hlc: Hlc::at(Millis(0)) };
-    Segment::seal(header, prev, &[change], vec![records], node.key()).ok()
+    Segment::seal(header, prev, vec![change], vec![records], node.key()).ok()
 }

@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use automerge::ChangeHash;
-
 use super::{Effect, Replica, Ticket};
 use crate::access;
+use crate::change::{ChangeMeta, Position};
 use crate::command::{Command, GrantRequest, Outcome, ReverseRequest};
 use crate::doc::Doc;
 use crate::error::{Code, Refusal};
@@ -14,7 +13,7 @@ use crate::escrow;
 use crate::id::{DocId, Kind};
 use crate::mutant::Mutant;
 use crate::org::{Level, OrgCode};
-use crate::record::{self, Position, Record, limits};
+use crate::record::{Record, limits};
 use crate::schema::{Account, AccountId, Award, Entry, Grant, Points, Redemption, RequestId, Reversal};
 use crate::segment::{Header, Segment};
 use crate::summary::{Fact, Slip, Sort, Summary};
@@ -112,19 +111,18 @@ impl Replica {
         let actor = self.actor();
         let doc = self.doc_mut(id);
         let (first, prev) = (doc.last(actor) + 1, doc.tip(actor));
-        let (base, mut start_op) = doc.base(actor);
-        let mut deps: Vec<ChangeHash> = base.into_iter().map(ChangeHash).collect();
+        let (mut deps, mut start_op) = doc.base(actor);
         let mut changes = Vec::with_capacity(group.len());
         for (records, seq) in group.iter().zip(first..) {
             let position = Position { actor, seq, start_op, deps, time: hlc.millis().seconds() };
-            let change = record::to_change(position, records);
-            start_op += change.len() as u64;
-            deps = vec![change.hash()];
+            let change = ChangeMeta::new(position, records);
+            start_op = change.max_op + 1;
+            deps = vec![change.id];
             changes.push(change);
         }
         let header = Header { doc: id.clone(), actor, first, last: first + changes.len() as u64 - 1, hlc };
         let records = group.iter().map(|records| records.to_vec()).collect();
-        let segment = Segment::seal(header, prev, &changes, records, &self.member.key)?;
+        let segment = Segment::seal(header, prev, changes, records, &self.member.key)?;
         let doc = self.doc_mut(id);
         for (seq, change) in (first..).zip(&segment.changes) {
             doc.enter(actor, seq, change);

@@ -1,18 +1,18 @@
-//! Builds segments that no honest node writes: any body under a good signature, and changes of any shape.
+//! Builds segments that no honest node writes: any body under a good signature.
 #![allow(dead_code, reason = "each test file uses a part")]
 
 use std::num::NonZeroU64;
 use std::sync::Arc;
 
-use automerge::{ActorId, Change, ChangeHash, ExpandedChange};
+use automerge::legacy::{Key, ObjectId, Op, OpId, OpType, SortedVec};
+use automerge::{Change, ChangeHash, ExpandedChange, ObjType};
 use ed25519_dalek::{Signer, SigningKey};
-use sha2::{Digest, Sha256};
-use xiangyue_protocol::record::{self, Position, Record};
-use xiangyue_protocol::segment::{ChangeId, Header, Sealed, Segment};
+use xiangyue_protocol::change::{ChangeId, ChangeMeta, Position};
+use xiangyue_protocol::record::Record;
+use xiangyue_protocol::segment::{Header, Sealed, Segment};
 use xiangyue_protocol::{Actor, DocId, Hlc, NodeId, Refusal};
 
 pub(crate) const COMPRESSED: u8 = 1;
-pub(crate) const PREV_IS_DEP: u8 = 2;
 
 pub(crate) fn signing_key(seed: u8) -> SigningKey {
     SigningKey::from_bytes(&[seed; 32])
@@ -74,62 +74,118 @@ pub(crate) fn header(doc: &str, actor: Actor, first: u64, last: u64) -> Header {
     Header { doc: doc.parse().unwrap(), actor, first, last, hlc: Hlc(1_611_100_800_000 << 16) }
 }
 
-/// The bytes of a change behind its chunk header: magic 4, checksum 4, type 1, LEB128 length.
-pub(crate) fn content(change: &Change) -> Vec<u8> {
-    let raw = change.raw_bytes();
-    assert_eq!(raw[8], 1, "an uncompressed change");
-    let skipped = raw[9..].iter().position(|byte| byte & 0x80 == 0).unwrap();
-    raw[9 + skipped + 1..].to_vec()
+/// A body's columns, byte by byte. The default is one change that makes an empty record under `a`.
+#[derive(Clone, Debug)]
+pub(crate) struct Columns {
+    pub(crate) counts: Vec<u8>,
+    pub(crate) hashes: Vec<u8>,
+    pub(crate) gaps: Vec<u8>,
+    pub(crate) times: Vec<u8>,
+    pub(crate) sizes: Vec<u8>,
+    pub(crate) shapes: Vec<u8>,
+    pub(crate) which: Vec<u8>,
+    pub(crate) marks: Vec<u8>,
+    pub(crate) own: Vec<u8>,
+    /// One or two for each field of each shape.
+    pub(crate) values: Vec<Vec<u8>>,
 }
 
-/// A body of these change contents, uncompressed.
-pub(crate) fn body(contents: &[Vec<u8>]) -> Vec<u8> {
-    let mut body = Vec::new();
-    contents.iter().for_each(|content| put_run(&mut body, content));
-    body
+impl Default for Columns {
+    fn default() -> Columns {
+        Columns {
+            counts: vec![0],
+            hashes: Vec::new(),
+            gaps: vec![0],
+            times: vec![0],
+            sizes: vec![1],
+            shapes: vec![1, 0],
+            which: vec![0],
+            marks: vec![0, 1],
+            own: b"a".to_vec(),
+            values: Vec::new(),
+        }
+    }
 }
 
-/// The hash that names a change, from its content.
-pub(crate) fn hash(content: &[u8]) -> ChangeId {
-    let mut typed = vec![1];
-    put_run(&mut typed, content);
-    Sha256::digest(&typed).into()
+impl Columns {
+    /// One record under `a` with one field `f` of this type and with these columns.
+    pub(crate) fn with_field(code: u8, values: &[&[u8]]) -> Columns {
+        let values = values.iter().map(|column| column.to_vec()).collect();
+        Columns { shapes: vec![1, 1, code, 1, b'f'], values, ..Columns::default() }
+    }
+
+    fn all(&self) -> Vec<&Vec<u8>> {
+        let fixed = [
+            &self.counts,
+            &self.hashes,
+            &self.gaps,
+            &self.times,
+            &self.sizes,
+            &self.shapes,
+            &self.which,
+            &self.marks,
+            &self.own,
+        ];
+        fixed.into_iter().chain(&self.values).collect()
+    }
+
+    /// As an uncompressed body.
+    pub(crate) fn plain(&self) -> Vec<u8> {
+        self.all().into_iter().flatten().copied().collect()
+    }
+
+    /// As a compressed body.
+    pub(crate) fn packed(&self) -> Vec<u8> {
+        self.all().into_iter().flat_map(|column| packed(column, column.len() as u64)).collect()
+    }
 }
 
-/// A body compressed as one, under any stated length.
-pub(crate) fn deflated(plain: &[u8], stated: u64) -> Vec<u8> {
+/// A deflated column under any stated length.
+pub(crate) fn packed(plain: &[u8], stated: u64) -> Vec<u8> {
+    let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::new(9));
+    std::io::Write::write_all(&mut encoder, plain).unwrap();
     let mut out = Vec::new();
     put_uint(&mut out, stated);
-    let mut encoder = flate2::write::DeflateEncoder::new(out, flate2::Compression::new(9));
-    std::io::Write::write_all(&mut encoder, plain).unwrap();
-    encoder.finish().unwrap()
-}
-
-/// One change's content with columns given byte by byte.
-pub(crate) fn raw_change(actor: Actor, seq: u64, start_op: u64, columns: &[(u64, Vec<u8>)]) -> Vec<u8> {
-    let mut out = Vec::new();
-    put_uint(&mut out, 0);
-    put_run(&mut out, &actor.to_bytes());
-    put_uint(&mut out, seq);
-    put_uint(&mut out, start_op);
-    put_int(&mut out, 0);
-    put_run(&mut out, b"");
-    put_uint(&mut out, 0);
-    put_uint(&mut out, columns.len() as u64);
-    for (spec, data) in columns {
-        put_uint(&mut out, *spec);
-        put_uint(&mut out, data.len() as u64);
-    }
-    columns.iter().for_each(|(_, data)| out.extend_from_slice(data));
+    put_run(&mut out, &encoder.finish().unwrap());
     out
 }
 
-/// Seals changes as an honest author would, but with whatever the changes hold.
-pub(crate) fn segment(key: &SigningKey, doc: &str, prev: ChangeId, changes: &[Change]) -> Arc<[u8]> {
-    let actor = Actor::from_bytes(changes[0].actor_id().to_bytes()).unwrap();
-    let header = header(doc, actor, changes[0].seq(), changes[changes.len() - 1].seq());
-    let contents: Vec<_> = changes.iter().map(content).collect();
-    seal(key, &header, 0, (header.first > 1).then_some(prev), &body(&contents))
+/// The change as Automerge itself makes it, operation by operation.
+pub(crate) fn automerge_change(position: &Position, records: &[Record]) -> Change {
+    let actor = position.actor.to_automerge();
+    let mut next = position.start_op;
+    let mut operations = Vec::new();
+    for record in records {
+        let object = ObjectId::Id(OpId::new(next, &actor));
+        let mut op = |obj: &ObjectId, action, key: &str| {
+            let (obj, key) = (obj.clone(), Key::Map(key.into()));
+            operations.push(Op { action, obj, key, pred: SortedVec::new(), insert: false });
+        };
+        op(&ObjectId::Root, OpType::Make(ObjType::Map), &record.key);
+        record.fields.iter().for_each(|(name, value)| op(&object, OpType::Put(value.clone()), name));
+        next += record.ops();
+    }
+    Change::from(ExpandedChange {
+        operations,
+        actor_id: actor,
+        hash: None,
+        seq: position.seq,
+        start_op: NonZeroU64::new(position.start_op).unwrap(),
+        time: position.time,
+        message: None,
+        deps: position.deps.iter().map(|dep| ChangeHash(*dep)).collect(),
+        extra_bytes: Vec::new(),
+        author: None,
+    })
+}
+
+/// Seals changes at these positions as an honest author would; the first builds on `prev` unless it is its first.
+pub(crate) fn segment(key: &SigningKey, doc: &str, prev: ChangeId, changes: Vec<(Position, Vec<Record>)>) -> Segment {
+    let (first, last) = (&changes[0].0, &changes[changes.len() - 1].0);
+    let header = header(doc, first.actor, first.seq, last.seq);
+    let metas = changes.iter().map(|(position, records)| ChangeMeta::new(position.clone(), records)).collect();
+    let records = changes.into_iter().map(|(_, records)| records).collect();
+    Segment::seal(header, prev, metas, records, key).unwrap()
 }
 
 /// One author's branch of a document, written change by change on whatever heads are named.
@@ -153,19 +209,18 @@ impl Author {
 
     /// Writes one change on top of its own last one and `heads`.
     pub(crate) fn write_on(&mut self, records: &[Record], heads: &[ChangeId]) -> Segment {
-        let mut deps: Vec<ChangeHash> = heads.iter().map(|head| ChangeHash(*head)).collect();
+        let mut deps = heads.to_vec();
         if self.last > 0 && !heads.contains(&self.tip) {
-            deps.push(ChangeHash(self.tip));
+            deps.push(self.tip);
         }
         deps.sort_unstable();
         let seq = self.last + 1;
         let position = Position { actor: self.actor, seq, start_op: self.next_op, deps, time: 0 };
-        let change = record::to_change(position, records);
+        let change = ChangeMeta::new(position, records);
         let header = Header { doc: self.doc.clone(), actor: self.actor, first: seq, last: seq, hlc: self.hlc };
-        let records = vec![records.to_vec()];
-        let segment = Segment::seal(header, self.tip, std::slice::from_ref(&change), records, &self.key).unwrap();
-        self.next_op += change.len() as u64;
-        (self.last, self.tip) = (seq, change.hash().0);
+        let segment = Segment::seal(header, self.tip, vec![change], vec![records.to_vec()], &self.key).unwrap();
+        self.next_op = segment.changes[0].max_op + 1;
+        (self.last, self.tip) = (seq, segment.tip());
         segment
     }
 
@@ -173,20 +228,4 @@ impl Author {
     pub(crate) fn write(&mut self, records: &[Record]) -> Segment {
         self.write_on(records, &[])
     }
-}
-
-/// A change made of legacy operations, as another Automerge client might send.
-pub(crate) fn expanded(actor: Actor, seq: u64, start_op: u64, operations: Vec<automerge::legacy::Op>) -> Change {
-    Change::from(ExpandedChange {
-        operations,
-        actor_id: ActorId::from(&actor.to_bytes()[..]),
-        hash: None,
-        seq,
-        start_op: NonZeroU64::new(start_op).unwrap(),
-        time: 0,
-        message: None,
-        deps: Vec::new(),
-        extra_bytes: Vec::new(),
-        author: None,
-    })
 }
