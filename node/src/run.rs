@@ -362,11 +362,13 @@ async fn serve_until(config: Config, stop: impl Future<Output = ()>) -> Result<(
     }
     let renewing = keep_renewed(config.clone(), identity, township, Arc::clone(&clock), net.clone());
     let remembering = remember_thaw(data.clone(), engine.clone());
+    let tidying = engine::tidy_regularly(engine.clone());
     let end = tokio::select! {
         () = stop => Ok(()),
         refusal = engine.failed() => Err(refusal),
         () = renewing => Ok(()),
         () = remembering => Ok(()),
+        () = tidying => Ok(()),
     };
     net.stop().await;
     engine.stop().await;

@@ -44,8 +44,6 @@ pub struct Doc {
     /// Marks of all changes of each actor, in order: the mark of number `n` stands at `n - 1`. They tell a change
     /// that is here from one that is awaited, and a fork at any number.
     pub marks: BTreeMap<Actor, Vec<u64>>,
-    /// Segments held.
-    pub segments: u64,
     /// Sums and facts.
     pub summary: Summary,
     /// The digest, once somebody has asked for it and until the next change.
@@ -73,7 +71,6 @@ impl Doc {
             heads: BTreeSet::new(),
             awaited: BTreeSet::new(),
             marks: BTreeMap::new(),
-            segments: 0,
             summary: Summary::empty(id),
             known_digest: Known::default(),
         }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Code, Refusal};
 use crate::id::{Actor, DocId, NodeId};
 use crate::org::OrgCode;
+use crate::pieces::Crowd;
 use crate::segment::SEGMENT_BYTES;
 use crate::time::Hlc;
 use crate::wire::put_uint;
@@ -82,6 +83,8 @@ pub enum Frame {
     Want(bool, Vec<Row>),
     /// What the receiver pushes of these organisations' documents reaches the sender sooner from others: announce it.
     Prune(Vec<OrgCode>),
+    /// The sender has these runs in so many pieces: the receiver's are welcome if they are far fewer.
+    Recut(Vec<Crowd>),
 }
 
 /// A document, an author, and how far it has written there.
@@ -101,6 +104,7 @@ impl Frame {
             Frame::Announce(rows) => (8, postcard::to_stdvec(rows)),
             Frame::Want(push, rows) => (9, postcard::to_stdvec(&(push, rows))),
             Frame::Prune(orgs) => (10, postcard::to_stdvec(orgs)),
+            Frame::Recut(crowds) => (11, postcard::to_stdvec(crowds)),
         };
         let (tag, payload) = (payload.0, payload.1.unwrap_or_default());
         let mut bytes = Vec::with_capacity(payload.len() + 6);
@@ -136,6 +140,7 @@ impl Frame {
                 Frame::Want(push, rows)
             }
             10 => Frame::Prune(read(payload)?),
+            11 => Frame::Recut(read(payload)?),
             _ => return Ok(None),
         }))
     }
@@ -209,7 +214,8 @@ mod tests {
             Frame::Have(vec![(doc.clone(), actor, 5)]),
             Frame::Busy(1500),
             Frame::Announce(vec![(doc.clone(), actor, 7)]),
-            Frame::Want(true, vec![(doc, actor, 6)]),
+            Frame::Want(true, vec![(doc.clone(), actor, 6)]),
+            Frame::Recut(vec![Crowd { doc, actor, first: 1, last: 16, pieces: 16 }]),
             Frame::Prune(vec!["110112119".parse().unwrap()]),
         ]
     }

@@ -17,6 +17,7 @@ pub mod frame;
 pub mod id;
 pub mod mutant;
 pub mod org;
+pub mod pieces;
 pub mod policy;
 pub mod record;
 pub mod replica;

@@ -403,6 +403,12 @@ impl SimNode {
                     };
                     outputs.push(Output::Serve(peer, stored));
                 }
+                Effect::Recut { peer, doc, actor, after, upto, at_most } => {
+                    let stored = self.disk.stored(&doc, actor, after, upto);
+                    let far_fewer = stored.len() as u64 <= at_most;
+                    let rows = stored.into_iter().filter(|_| far_fewer);
+                    outputs.extend(rows.map(|row| Output::Send(peer, Parcel::Row(row))));
+                }
                 Effect::Close(peer, refusal) => outputs.push(Output::Close(peer, refusal)),
                 Effect::Alarm(alarm) => outputs.push(Output::Alarm(alarm)),
             }

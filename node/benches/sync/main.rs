@@ -1,6 +1,7 @@
 //! Figures of sync beside those of a reference peer, measured in the same run.
 //!
-//! `cargo bench -p xiangyue-node --bench sync [-- PART …]`, parts: `catch-up-single`, `catch-up`, `single`, `burst`, `reconnect`, `start`.
+//! `cargo bench -p xiangyue-node --bench sync [-- PART …]`, parts: `catch-up-single`, `catch-up-tidied`,
+//! `catch-up`, `single`, `burst`, `reconnect`, `start`.
 //! The reference peer is `tests/peers`; build it with `cargo build --release` there, or name its program in
 //! `PEERS_SAMOD`. Without it the ratios are left out. Every figure is the best of several: the machine has other work.
 
@@ -33,7 +34,10 @@ fn main() -> Outcome {
     let wanted = |part: &str| parts.is_empty() || parts.iter().any(|p| p == part);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     if wanted("catch-up-single") {
-        runtime.block_on(catch_up(Writing::Single, "each entry its own change"))?;
+        runtime.block_on(catch_up(Writing::Single, "each entry its own segment"))?;
+    }
+    if wanted("catch-up-tidied") {
+        runtime.block_on(catch_up(Writing::Tidied, "each entry its own change, segments signed anew"))?;
     }
     let connected = ["single", "burst", "reconnect"].into_iter().filter(|part| wanted(part)).collect::<Vec<_>>();
     if wanted("catch-up") || !connected.is_empty() {

@@ -11,6 +11,7 @@ use xiangyue_node::engine::{self, Handle, Settings};
 use xiangyue_node::net::{Net, NetSettings};
 use xiangyue_node::pki::{Address, Clock, Credentials, Identity, Issuer, Root, Tls, TrustDomain};
 use xiangyue_node::storage::JournalOptions;
+use xiangyue_protocol::pieces::Pieces;
 use xiangyue_protocol::replica::{Effect, Member, Mode, PeerId, Replica};
 use xiangyue_protocol::schema::{Account, Cohort, HolderKind, NodeEntry, Org, Rule};
 use xiangyue_protocol::segment::{Sealed, Segment};
@@ -22,6 +23,8 @@ use super::entries::{ACCOUNTS, entry, points, share};
 /// Midnight of 1 December 2026 in Shanghai: all entries lie before it.
 const NOW: u64 = 1_796_054_400_000;
 const TOWNSHIP: &str = "110112119";
+/// Entries of a village between two times that it tidies.
+const TIDIED_AFTER: u32 = 40;
 /// Whom injected segments come from: a connection that is not there.
 const NOBODY: PeerId = PeerId(u64::MAX);
 
@@ -32,6 +35,8 @@ pub(crate) enum Writing {
     Imported,
     /// One by one: a change, a segment and a signature each.
     Single,
+    /// One by one, and signed anew in larger segments now and then, as a node does.
+    Tidied,
 }
 
 /// All segments there are.
@@ -143,9 +148,19 @@ impl World {
             let awards: Vec<Command> =
                 (0..share(entries, docs, doc)).map(|n| Ok(Command::Award(entry(doc, n)?))).collect::<Outcome<_>>()?;
             let group = if writing == Writing::Imported { awards.len().max(1) } else { 1 };
-            for commands in awards.chunks(group) {
-                ledgers.extend(commit(&mut village, commands)?);
+            let mut pieces: Pieces<Arc<Segment>> = Pieces::default();
+            for (commands, number) in awards.chunks(group).zip(1..) {
+                for segment in commit(&mut village, commands)? {
+                    pieces.enter(&segment.header, Arc::clone(&segment));
+                }
+                if writing == Writing::Tidied && number % TIDIED_AFTER == 0 {
+                    tidy(&mut village, &mut pieces)?;
+                }
             }
+            if writing == Writing::Tidied {
+                tidy(&mut village, &mut pieces)?;
+            }
+            ledgers.extend(pieces.of_doc(&self.ledger(doc)?).cloned());
         }
         Ok(Written { common, ledgers })
     }
@@ -218,6 +233,10 @@ pub(crate) fn commit(replica: &mut Replica, commands: &[Command]) -> Outcome<Vec
         return Err(refusal.into());
     }
     replica.flush(now())?;
+    Ok(appended(replica))
+}
+
+fn appended(replica: &mut Replica) -> Vec<Arc<Segment>> {
     let mut segments = Vec::new();
     while let Some(effect) = replica.poll_effect() {
         if let Effect::Append { token, segment } = effect {
@@ -225,7 +244,20 @@ pub(crate) fn commit(replica: &mut Replica, commands: &[Command]) -> Outcome<Vec
             segments.push(segment);
         }
     }
-    Ok(segments)
+    segments
+}
+
+/// Signs small segments anew, as the node's engine does with those in its journal.
+fn tidy(replica: &mut Replica, pieces: &mut Pieces<Arc<Segment>>) -> Outcome {
+    while let Some(crowd) = pieces.crowds().pop() {
+        let run = pieces.between(&crowd.doc, crowd.actor, crowd.first - 1, crowd.last);
+        let run: Vec<Segment> = run.map(|segment| segment.as_ref().clone()).collect();
+        replica.reissue(&run)?;
+        for segment in appended(replica) {
+            pieces.enter(&segment.header, Arc::clone(&segment));
+        }
+    }
+    Ok(())
 }
 
 /// Gives an engine segments as if a peer had sent them, and waits until they are durable.

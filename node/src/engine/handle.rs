@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot, watch};
 use xiangyue_protocol::frame::Frame;
+use xiangyue_protocol::pieces::Crowd;
 use xiangyue_protocol::replica::{KeyRing, Mode, PeerId, Replica};
 use xiangyue_protocol::segment::{Header, Segment};
 use xiangyue_protocol::{Actor, Code, Command, DocId, NodeId, OrgCode, Outcome, Refusal};
@@ -56,6 +57,8 @@ pub(super) enum Request {
     Segment(PeerId, Box<Segment>),
     Reject(PeerId, Header, Refusal),
     Wake,
+    Reissue(Vec<Segment>, oneshot::Sender<Result<(), Refusal>>),
+    Recut(Vec<Crowd>),
     Stop(oneshot::Sender<()>),
 }
 
@@ -157,6 +160,21 @@ impl Handle {
     /// [`Code::NotReady`] when the node is stopping.
     pub async fn reject(&self, peer: PeerId, header: Header, refusal: Refusal) -> Result<(), Refusal> {
         self.request(Request::Reject(peer, header, refusal)).await
+    }
+
+    /// Signs consecutive segments of this node's own anew as few large ones; answers once these are durable.
+    ///
+    /// # Errors
+    /// As [`Replica::reissue`]; [`Code::DiskFull`], [`Code::ReadOnly`], [`Code::NotReady`].
+    pub(super) async fn reissue(&self, segments: Vec<Segment>) -> Result<(), Refusal> {
+        let (reply, done) = oneshot::channel();
+        self.request(Request::Reissue(segments, reply)).await?;
+        done.await.map_err(|_| gone())?
+    }
+
+    /// Asks connected peers for these runs in fewer pieces.
+    pub(super) async fn recut(&self, crowds: Vec<Crowd>) -> Result<(), Refusal> {
+        self.request(Request::Recut(crowds)).await
     }
 
     /// Keys of the authors known now.

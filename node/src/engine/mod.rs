@@ -8,8 +8,10 @@ mod handle;
 mod segments;
 mod start;
 mod thread;
+mod tidy;
 mod timer;
 
 pub use handle::{Answers, Handle, Outgoing, Problem};
 pub use segments::Segments;
 pub use start::{Opened, Settings, open};
+pub use tidy::{tidy, tidy_regularly};

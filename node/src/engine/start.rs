@@ -200,6 +200,7 @@ pub fn open(settings: Settings, remember: impl FnOnce(u32, bool) -> Result<(), R
         peers: BTreeMap::new(),
         waiting: BTreeMap::new(),
         confirmed: BTreeMap::new(),
+        reissued: Vec::new(),
         room: None,
         checkpointed: Instant::now(),
         timer,

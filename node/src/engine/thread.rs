@@ -45,6 +45,8 @@ pub(super) struct Engine {
     pub(super) peers: BTreeMap<PeerId, mpsc::Sender<Outgoing>>,
     pub(super) waiting: BTreeMap<Ticket, Reply>,
     pub(super) confirmed: BTreeMap<PeerId, Confirmed>,
+    /// Who waits until what was signed anew is durable.
+    pub(super) reissued: Vec<(oneshot::Sender<Result<(), Refusal>>, Result<(), Refusal>)>,
     pub(super) room: Option<Result<(), Refusal>>,
     pub(super) checkpointed: Instant,
     pub(super) timer: Timer,
@@ -133,6 +135,11 @@ impl Engine {
                 self.timer.rang();
                 self.replica.wake(now);
             }
+            Request::Reissue(segments, reply) => {
+                let done = self.room().and_then(|()| self.replica.reissue(&segments));
+                self.reissued.push((reply, done));
+            }
+            Request::Recut(crowds) => self.replica.recut(crowds),
             Request::Stop(_) => {}
         }
     }
@@ -190,6 +197,10 @@ impl Engine {
             let rows = rows.into_iter().map(|((doc, actor), last)| (doc, actor, last)).collect();
             self.send(peer, Outgoing::Frame(Frame::Have(rows)));
         }
+        for (reply, done) in self.reissued.drain(..) {
+            // The asker may have gone away.
+            let _ = reply.send(done);
+        }
         if changed {
             self.changed.send_modify(|count| *count += 1);
         }
@@ -217,6 +228,11 @@ impl Engine {
             Effect::Send(peer, frame) => self.send(peer, Outgoing::Frame(frame)),
             Effect::Serve { peer, doc, actor, after, upto } => {
                 self.send(peer, Outgoing::Segments { doc, actor, after, upto });
+            }
+            Effect::Recut { peer, doc, actor, after, upto, at_most } => {
+                if self.segments.between(&doc, actor, after, upto).len() as u64 <= at_most {
+                    self.send(peer, Outgoing::Segments { doc, actor, after, upto });
+                }
             }
             Effect::Close(peer, refusal) => self.close(peer, refusal),
             Effect::Alarm(alarm) => report(&alarm),

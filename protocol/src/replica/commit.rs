@@ -25,6 +25,9 @@ const CHANGES_PER_SEGMENT: usize = 4;
 /// Bytes of records that go into one change: with four changes a segment stays under its limits uncompressed.
 const CHANGE_BYTES: usize = 384 << 10;
 
+/// Bytes of records that go into one segment.
+pub(super) const SEGMENT_CONTENT: usize = CHANGES_PER_SEGMENT * CHANGE_BYTES;
+
 /// What to do when some commands of a list are refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
@@ -127,7 +130,6 @@ impl Replica {
         for (seq, change) in (first..).zip(&segment.changes) {
             doc.enter(actor, seq, change);
         }
-        doc.segments += 1;
         if id.kind == Kind::Directory {
             self.refresh_keys();
         }

@@ -29,6 +29,7 @@ mod commit;
 mod grant;
 mod propagate;
 mod receive;
+mod reissue;
 mod session;
 
 pub use commit::Mode;
@@ -111,6 +112,22 @@ pub enum Effect {
         /// The last that the peer lacks.
         upto: u64,
     },
+    /// Send the stored segments of this actor and document that end after `after`, up to and with `upto`, if they are no
+    /// more than `at_most`: the peer has all of it in more pieces.
+    Recut {
+        /// To whom.
+        peer: PeerId,
+        /// Which document.
+        doc: DocId,
+        /// Whose.
+        actor: Actor,
+        /// The run begins after this.
+        after: u64,
+        /// Where it ends.
+        upto: u64,
+        /// So many segments are worth sending.
+        at_most: u64,
+    },
     /// Close the connection: the peer broke the protocol, or may not talk to us.
     Close(PeerId, Refusal),
     /// Tell a person.
@@ -137,6 +154,10 @@ pub struct Counters {
     pub refused: u64,
     /// Segments written here.
     pub committed: u64,
+    /// Segments signed anew here in place of smaller ones.
+    pub reissued: u64,
+    /// Segments taken from peers in place of smaller ones.
+    pub recut: u64,
     /// Rows announced to peers instead of being pushed.
     pub announced: u64,
     /// Rows asked for after an announcement.
@@ -244,13 +265,16 @@ impl Replica {
         self.docs.insert(id, doc);
     }
 
-    /// Applies a segment from the journal that the restored documents do not cover yet. False when its predecessors
+    /// Applies a segment from the journal, if the restored documents do not cover it yet. False when its predecessors
     /// are damaged or missing: it does not count until they, and it, have been fetched again from a peer.
     ///
     /// # Errors
     /// When its body does not open.
     pub fn replay(&mut self, verified: Verified) -> Result<bool, Refusal> {
-        Ok(self.replay_opened(&verified.open()?))
+        let header = verified.header();
+        let have = self.docs.get(&header.doc).map_or(0, |doc| doc.last(header.actor));
+        // A run that was signed anew stands in the journal twice.
+        if header.last <= have { Ok(true) } else { Ok(self.replay_opened(&verified.open()?)) }
     }
 
     /// The same for a segment that has been opened.
@@ -395,7 +419,6 @@ impl Replica {
                 review.note(&absorbed);
             }
         }
-        doc.segments += 1;
         if header.doc.kind == Kind::Directory {
             self.refresh_keys();
         }

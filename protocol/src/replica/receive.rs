@@ -39,9 +39,14 @@ impl Replica {
         }
         self.check_branch(peer, &segment, have).inspect_err(|refusal| self.refused(peer, header, refusal))?;
         if header.last <= have {
-            self.counters.redundant += 1;
             self.peer_has(peer, header);
-            self.prune_duplicate(peer, &header.doc);
+            if self.takes_in_place(peer, header) {
+                self.counters.recut += 1;
+                self.append(Arc::clone(&segment));
+            } else {
+                self.counters.redundant += 1;
+                self.prune_duplicate(peer, &header.doc);
+            }
             self.thaw_if_caught_up();
             return Ok(());
         }
@@ -152,7 +157,7 @@ impl Replica {
 }
 
 /// The first number under which a segment and the branch that is here hold different changes.
-fn first_difference(doc: &Doc, segment: &Segment, have: u64) -> Option<u64> {
+pub(super) fn first_difference(doc: &Doc, segment: &Segment, have: u64) -> Option<u64> {
     let Header { actor, first, .. } = segment.header;
     let here = |seq: u64, id: &ChangeId| match doc.vector.get(&actor) {
         Some(tip) if tip.last == seq => tip.id == *id,

@@ -38,7 +38,7 @@ pub struct PeerId(pub u64);
 /// What is known of one connection.
 #[derive(Clone, Debug)]
 pub(super) struct Session {
-    node: NodeId,
+    pub(super) node: NodeId,
     pub(super) org: OrgCode,
     greeted: bool,
     last_heard: Millis,
@@ -62,6 +62,8 @@ pub(super) struct Session {
     lacking: BTreeMap<(DocId, Actor), u64>,
     /// Documents with a segment whose author was not known.
     unknown_authors: BTreeSet<DocId>,
+    /// Runs of changes that the peer was asked for in fewer pieces: first and last number.
+    pub(super) recuts: BTreeMap<(DocId, Actor), (u64, u64)>,
     /// Segments and bytes that the peer said it would send.
     promised: (u64, u64),
     /// Its part in how new segments spread.
@@ -136,6 +138,7 @@ impl Replica {
             asked: BTreeMap::new(),
             lacking: BTreeMap::new(),
             unknown_authors: BTreeSet::new(),
+            recuts: BTreeMap::new(),
             promised: (0, 0),
             link: self.new_link(&org),
         };
@@ -181,6 +184,7 @@ impl Replica {
             Frame::Want(push, rows) => self.wanted(peer, push, rows),
             Frame::Prune(orgs) => self.pruned(peer, orgs),
             Frame::Busy(_) => {}
+            Frame::Recut(crowds) => self.asked_to_recut(peer, crowds),
             Frame::Hello(_) | Frame::Segment(_) => return Err(Refusal::new(Code::BadFrame, "out of place")),
         }
         self.thaw_if_caught_up();

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
 use xiangyue_protocol::frame::Frame;
+use xiangyue_protocol::pieces::{Crowd, Pieces};
 use xiangyue_protocol::replica::{Alarm, Effect, Member, Mode, PeerId, Replica};
 use xiangyue_protocol::schema::{
     Account, Award, Cohort, HolderKind, Item, NodeEntry, Org, Points, Redemption, Revocation, Rule,
@@ -21,7 +22,22 @@ pub(crate) const NOW: Millis = Millis(1_611_100_800_000);
 pub(crate) struct Node {
     pub(crate) replica: Replica,
     pub(crate) journal: Vec<Arc<Segment>>,
+    /// Places in the journal.
+    pieces: Pieces<usize>,
     acknowledged: u64,
+}
+
+impl Node {
+    fn new(replica: Replica, journal: Vec<Arc<Segment>>) -> Node {
+        let mut pieces = Pieces::default();
+        journal.iter().zip(0..).for_each(|(segment, at)| pieces.enter(&segment.header, at));
+        Node { replica, journal, pieces, acknowledged: 0 }
+    }
+
+    fn append(&mut self, segment: Arc<Segment>) {
+        self.pieces.enter(&segment.header, self.journal.len());
+        self.journal.push(segment);
+    }
 }
 
 pub(crate) struct World {
@@ -174,7 +190,7 @@ impl World {
 
     /// Nodes of these organisations; the first is the township and has enrolled the others.
     pub(crate) fn of(codes: &[&str]) -> World {
-        let node = |(n, code): (u8, &&str)| Node { replica: newborn(n, code), journal: Vec::new(), acknowledged: 0 };
+        let node = |(n, code): (u8, &&str)| Node::new(newborn(n, code), Vec::new());
         let nodes = (0..).zip(codes).map(node).collect();
         let mut world = World {
             nodes,
@@ -218,7 +234,7 @@ impl World {
 
     /// Adds a node that runs beside the others.
     pub(crate) fn add(&mut self, replica: Replica) -> usize {
-        self.nodes.push(Node { replica, journal: Vec::new(), acknowledged: 0 });
+        self.nodes.push(Node::new(replica, Vec::new()));
         self.nodes.len() - 1
     }
 
@@ -227,7 +243,7 @@ impl World {
         for segment in &journal {
             replica.replay(Sealed::parse(Arc::clone(&segment.bytes)).unwrap().from_journal()).unwrap();
         }
-        self.nodes[node] = Node { replica, journal, acknowledged: 0 };
+        self.nodes[node] = Node::new(replica, journal);
     }
 
     /// Connects everyone to the township, and the villages to the merchant.
@@ -337,7 +353,7 @@ impl World {
         while let Some(effect) = self.nodes[at].replica.poll_effect() {
             match effect {
                 Effect::Append { token, segment } => {
-                    self.nodes[at].journal.push(segment);
+                    self.nodes[at].append(segment);
                     self.nodes[at].replica.durable(token);
                 }
                 Effect::Acknowledge(ticket) => self.nodes[at].acknowledged = ticket.0,
@@ -345,6 +361,12 @@ impl World {
                 Effect::Serve { peer, doc, actor, after, upto } => {
                     for bytes in self.stored(at, &doc, actor, after, upto) {
                         self.send(peer, Frame::Segment(bytes));
+                    }
+                }
+                Effect::Recut { peer, doc, actor, after, upto, at_most } => {
+                    let stored = self.stored(at, &doc, actor, after, upto);
+                    if stored.len() as u64 <= at_most {
+                        stored.into_iter().for_each(|bytes| self.send(peer, Frame::Segment(bytes)));
                     }
                 }
                 Effect::Close(peer, refusal) if self.strict => panic!("{peer:?} closed: {refusal}"),
@@ -356,10 +378,28 @@ impl World {
     }
 
     fn stored(&self, at: usize, doc: &DocId, actor: Actor, after: u64, upto: u64) -> Vec<Arc<[u8]>> {
-        let wanted = |s: &&Arc<Segment>| {
-            s.header.doc == *doc && s.header.actor == actor && s.header.last > after && s.header.first <= upto
-        };
-        self.nodes[at].journal.iter().filter(wanted).map(|s| Arc::clone(&s.bytes)).collect()
+        let node = &self.nodes[at];
+        node.pieces.between(doc, actor, after, upto).map(|at| Arc::clone(&node.journal[*at].bytes)).collect()
+    }
+
+    /// A node signs its own small segments anew as large ones, and asks for others' in fewer pieces.
+    pub(crate) fn tidy(&mut self, at: usize) {
+        let own = self.nodes[at].replica.node();
+        while let Some(crowd) = self.nodes[at].pieces.crowds().into_iter().find(|crowd| crowd.actor.node == own) {
+            let Crowd { doc, actor, first, last, .. } = crowd;
+            let segments: Vec<Segment> =
+                self.stored(at, &doc, actor, first - 1, last).into_iter().map(|bytes| reopen(bytes)).collect();
+            self.nodes[at].replica.reissue(&segments).unwrap();
+            self.drain(at);
+        }
+        let crowds = self.nodes[at].pieces.crowds();
+        self.nodes[at].replica.recut(crowds);
+        self.drain(at);
+    }
+
+    /// In how many segments a node stores a document.
+    pub(crate) fn pieces(&self, at: usize, doc: &DocId) -> usize {
+        self.nodes[at].pieces.of_doc(doc).count()
     }
 
     fn send(&mut self, peer: PeerId, mut frame: Frame) {
@@ -372,6 +412,11 @@ impl World {
         self.bytes += frame.encode().len();
         self.wire.push_back((peer, frame));
     }
+}
+
+/// A segment from a journal, opened.
+pub(crate) fn reopen(bytes: Arc<[u8]>) -> Segment {
+    Sealed::parse(bytes).unwrap().from_journal().open().unwrap()
 }
 
 /// What a driver does with a segment from a peer.

@@ -342,6 +342,7 @@ fn name_of(parcel: &Parcel) -> &'static str {
             Frame::Announce(_) => "an announcement",
             Frame::Want(..) => "a request",
             Frame::Prune(_) => "a prune",
+            Frame::Recut(_) => "a question for fewer pieces",
         },
     }
 }

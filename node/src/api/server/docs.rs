@@ -27,7 +27,7 @@ fn doc_row(replica: &Replica, id: &DocId) -> Option<DocRow> {
         id: id.clone(),
         org_name: replica.views().directory.name(&id.org).to_string(),
         records,
-        segments: doc.segments,
+        segments: 0,
         bytes: 0,
         authors: authors.len() as u64,
         heads: doc.heads.iter().map(|head| hex(head)).collect(),
@@ -39,7 +39,9 @@ pub(super) async fn list(State(services): State<Services>) -> Answer<DocList> {
     let docs = services.engine.ask(|replica| replica.docs().keys().filter_map(|id| doc_row(replica, id)).collect());
     let mut docs: Vec<DocRow> = docs.await?;
     for row in &mut docs {
-        row.bytes = services.engine.segments().of_doc(&row.id).iter().map(|position| u64::from(position.len)).sum();
+        let positions = services.engine.segments().of_doc(&row.id);
+        row.segments = positions.len() as u64;
+        row.bytes = positions.iter().map(|position| u64::from(position.len)).sum();
         row.last_change = services.engine.segments().last_written(&row.id);
     }
     Ok(Json(DocList { docs }))
@@ -52,6 +54,7 @@ async fn row_of(services: &Services, id: &DocId) -> Result<(DocRow, Vec<document
     let mut row = row.ok_or_else(|| Refusal::new(Code::UnknownDocument, id))?;
     let (engine, asked) = (services.engine.clone(), id.clone());
     let segments = blocking(move || documents::segments(&engine, &asked)).await?;
+    row.segments = segments.len() as u64;
     row.bytes = segments.iter().map(|segment| segment.bytes).sum();
     row.last_change = services.engine.segments().last_written(id);
     Ok((row, segments))
