@@ -30,12 +30,8 @@ pub enum Mutant {
     AcceptGaps,
     /// A frozen node thaws when anybody has greeted it.
     ThawTooSoon,
-    /// Every segment is taken in for good, also a second one under the same number.
-    AcceptForks,
     /// A peer whose clock differs by more than a minute is refused.
     RefuseSkewedPeers,
-    /// Time is what the system clock says, also when a power cut has reset it.
-    TrustBareClock,
     /// Sessions stay when their connection is gone.
     KeepSessions,
     /// A peer counts as caught up with as soon as it has greeted.

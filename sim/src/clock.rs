@@ -1,12 +1,12 @@
 //! What a node's clock shows, beside true time.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use xiangyue_protocol::Millis;
 
 use crate::scheduler::Micros;
 
 /// How far a node's system clock is from true time.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClockSpec {
     /// Milliseconds ahead of true time at the start.
     pub offset_ms: i64,
@@ -25,7 +25,7 @@ impl ClockSpec {
 }
 
 /// What a clock that is wrong shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ClockFault {
     /// It starts again at 1970, as a board without a battery does.
     Epoch1970,

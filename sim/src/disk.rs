@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use xiangyue_protocol::segment::{Header, Sealed, Segment};
 use xiangyue_protocol::{Actor, DocId, NodeId, Refusal};
 
@@ -45,7 +45,7 @@ pub fn print_of(bytes: &[u8]) -> [u8; 16] {
 }
 
 /// How a disk behaves.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct DiskParams {
     /// Shortest and longest time of one sync, in microseconds.
     pub sync: (Micros, Micros),

@@ -44,6 +44,14 @@ pub fn gapped(node: &SimNode, date: Date, seq: u64) -> Option<Arc<Row>> {
     Some(Arc::new(Row::of(&seal(node, doc, seq, 10 * seq, record)?)))
 }
 
+/// A well-signed record in the township's directory, which a village or a merchant may not write.
+pub fn trespass(node: &SimNode) -> Option<Arc<Row>> {
+    let township = node.org.township().filter(|township| *township != node.org)?;
+    let record = Record::new(format!("org/{}/2", node.org), "org").text("name", "Capital");
+    let doc = DocId::whole(&township, Kind::Directory);
+    Some(Arc::new(Row::of(&seal(node, doc, 1, 1, record)?)))
+}
+
 /// A record of a kind that this version does not know, as the first thing that a node writes in a life.
 pub fn unknown_kind(node: &SimNode, date: Date) -> Option<(Segment, Arc<Row>)> {
     let doc = own_doc(&node.org, date)?;

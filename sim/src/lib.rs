@@ -12,6 +12,7 @@
 pub mod clock;
 pub mod disk;
 pub mod engine;
+pub mod explore;
 pub mod figures;
 pub mod hostile;
 pub mod link;
@@ -26,6 +27,7 @@ pub mod report;
 pub mod rng;
 pub mod scenario;
 pub mod scheduler;
+pub mod shrink;
 pub mod spread;
 pub mod stats;
 pub mod trace;

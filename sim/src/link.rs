@@ -1,13 +1,13 @@
 //! Links: ordered streams that break. What is in flight when one breaks is lost; each end learns of it later.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use xiangyue_protocol::replica::PeerId;
 
 use crate::rng::Rng;
 use crate::scheduler::{Duty, MILLI, Micros, SECOND};
 
 /// How links of one class behave.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct LinkClass {
     /// What it is called in tables.
     pub name: String,
@@ -44,7 +44,7 @@ impl Default for LinkClass {
 }
 
 /// Which nodes a link joins, and how.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LinkSpec {
     /// The node that dials: the other cannot, as if behind a NAT.
     pub dials: usize,
@@ -66,7 +66,7 @@ impl LinkSpec {
 }
 
 /// Capacity that several links share: what they send at once queues up.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Cell {
     /// What it is called in tables.
     pub name: String,

@@ -10,10 +10,12 @@ use serde::{Deserialize, Serialize};
 use xiangyue_protocol::Refusal;
 use xiangyue_protocol::mutant::{Mutant as Inner, PLANTABLE};
 
+use crate::clock::ClockFault;
 use crate::oracle::Violation;
-use crate::plan::Plan;
+use crate::plan::{Fault, Plan};
 use crate::report::Report;
 use crate::scenario::{self, Scenario, Set};
+use crate::scheduler::SECOND;
 
 macro_rules! mutants {
     ($($(#[$doc:meta])* $name:ident $text:literal [$($promise:literal)+] $inner:expr;)*) => {
@@ -55,6 +57,12 @@ mutants! {
     CountRetryTwice "count-retry-twice" [3] Some(Inner::CountRetryTwice);
     /// An entry may be reversed again and again.
     ReverseTwice "reverse-twice" [3] Some(Inner::ReverseTwice);
+    /// Segments are taken in whatever their author may write.
+    SkipScope "skip-scope" [4] Some(Inner::SkipScope);
+    /// The driver takes segments in without looking at their signature.
+    SkipSignature "skip-signature" [4] None;
+    /// A revocation changes nothing.
+    IgnoreRevocation "ignore-revocation" [4] Some(Inner::IgnoreRevocation);
     /// The driver serves the whole journal where one document was asked for.
     ServeWholeJournal "serve-whole-journal" [5] None;
     /// New segments are pushed to every peer, reader or not.
@@ -63,6 +71,8 @@ mutants! {
     KeepSessionAcrossBreak "keep-session-across-break" [6] None;
     /// Documents that differ when a connection comes up are not compared further.
     DropOnReconnect "drop-on-reconnect" [6 9] Some(Inner::DropOnReconnect);
+    /// A peer whose clock differs by more than a minute is refused.
+    RefuseSkewedPeers "refuse-skewed-peers" [6 7] Some(Inner::RefuseSkewedPeers);
     /// A segment is taken in without its predecessors.
     AcceptGaps "accept-gaps" [6] Some(Inner::AcceptGaps);
     /// A start from an old backup goes on under an old incarnation.
@@ -114,13 +124,31 @@ pub fn ground(seed: u64) -> Plan {
     plan.unwrap_or_else(|problem| unreachable!("the library's own file: {problem}"))
 }
 
+/// The same with a bug planted, and with the trouble that it takes to show it.
+pub fn planted(mutant: Mutant, seed: u64) -> Plan {
+    let mut plan = ground(seed);
+    plan.mutant = Some(mutant);
+    let (township, village, lasts) = (0, 1, 20 * SECOND);
+    plan.faults.extend(match mutant {
+        Mutant::SkipSignature => Some((20 * SECOND, Fault::Forge { node: township, lasts })),
+        Mutant::IgnoreRevocation => Some((20 * SECOND, Fault::Revoke { node: village })),
+        Mutant::SkipScope => Some((20 * SECOND, Fault::Flood { node: village, lasts, per_second: 2 })),
+        Mutant::RefuseSkewedPeers => {
+            let shows = ClockFault::Offset(600_000);
+            Some((20 * SECOND, Fault::Clock { node: village, shows, lasts }))
+        }
+        _ => None,
+    });
+    plan
+}
+
 /// Tries seeds from 1 to `seeds` until an oracle of a promise that the bug breaks has seen it.
 ///
 /// # Errors
 /// When a plan does not start.
 pub fn hunt(mutant: Mutant, seeds: u64) -> Result<Option<Found>, Refusal> {
     for seed in 1..=seeds {
-        let report = scenario::run(Plan { mutant: Some(mutant), ..ground(seed) })?;
+        let report = scenario::run(planted(mutant, seed))?;
         if let Some(violation) = mutant.shown_by(&report) {
             return Ok(Some(Found { seed, violation: violation.clone() }));
         }

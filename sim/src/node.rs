@@ -102,7 +102,7 @@ pub enum Output {
 }
 
 /// A node.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct SimNode {
     /// Its name in the plan.
     pub name: String,
@@ -311,6 +311,17 @@ impl SimNode {
         damage
     }
 
+    /// The power goes, and of the rows that were not synced the first `kept` stay whole.
+    pub fn lose_power(&mut self, kept: usize) {
+        if let Some(replica) = self.replica.take() {
+            self.frozen = replica.is_frozen();
+        }
+        self.life += 1;
+        self.index = None;
+        let synced = self.disk.len() - self.disk.unsynced();
+        self.disk.cut((synced + kept).min(self.disk.len()));
+    }
+
     /// Copies the synced part of the journal away.
     pub fn back_up(&mut self) {
         self.backup = self.disk.safe_rows().count();
@@ -355,6 +366,7 @@ impl SimNode {
         };
         let author = row.header.actor.node;
         let segment = match replica.keys().get(&author) {
+            Some(_) if self.mutant == Some(Mutant::SkipSignature) => opened.reread(&row),
             Some(key) => opened.open(&row, key),
             None => Err(Refusal::new(Code::UnknownAuthor, author)),
         };

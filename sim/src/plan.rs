@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use xiangyue_protocol::policy::Policy;
 use xiangyue_protocol::schema::AccountId;
 use xiangyue_protocol::{Date, Millis, OrgCode};
@@ -18,7 +18,7 @@ use crate::workload::{Workload, name};
 pub const EPOCH: Millis = Millis(1_611_100_800_000);
 
 /// Where a node stands.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Place {
     /// Degrees north.
     pub lat: f64,
@@ -27,7 +27,7 @@ pub struct Place {
 }
 
 /// Which version of the protocol a node speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Version {
     /// This one.
     Current,
@@ -36,7 +36,7 @@ pub enum Version {
 }
 
 /// One node.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct NodeSpec {
     /// Its name: what its key and its randomness are derived from.
     pub name: String,
@@ -70,7 +70,7 @@ impl NodeSpec {
 }
 
 /// Which way a partition stops frames.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Way {
     /// Both ways.
     Both,
@@ -81,7 +81,7 @@ pub enum Way {
 }
 
 /// Something that goes wrong.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum Fault {
     /// Every link between these nodes and the others is cut, for so long.
     Cut {
@@ -163,7 +163,7 @@ pub enum Fault {
         /// How long.
         lasts: Micros,
     },
-    /// A node sends well-signed segments whose predecessors nobody has.
+    /// A node sends well-signed segments whose predecessors nobody has, and such as it may not write.
     Flood {
         /// Which.
         node: usize,
@@ -213,6 +213,25 @@ impl Fault {
         }
     }
 
+    /// The same, to be changed.
+    pub(crate) fn node_mut(&mut self) -> Option<&mut usize> {
+        match self {
+            Fault::Cut { .. } | Fault::Flap { .. } | Fault::Break { .. } => None,
+            Fault::Crash { node, .. }
+            | Fault::Backup { node }
+            | Fault::Restore { node, .. }
+            | Fault::Clock { node, .. }
+            | Fault::Revoke { node }
+            | Fault::Equivocate { node }
+            | Fault::Forge { node, .. }
+            | Fault::SlowPeer { node, .. }
+            | Fault::Flood { node, .. }
+            | Fault::DiskFull { node, .. }
+            | Fault::IoError { node, .. }
+            | Fault::BitFlip { node } => Some(node),
+        }
+    }
+
     /// Whether it leaves branches that not everybody has, and that are spoken of at each greeting.
     pub fn is_hostile(&self) -> bool {
         matches!(self, Fault::Revoke { .. } | Fault::Equivocate { .. } | Fault::Flood { .. })
@@ -234,7 +253,7 @@ impl Fault {
 }
 
 /// What happens when.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Phases {
     /// How long the clerks only enter what the township starts with.
     pub warm_up: Micros,
@@ -266,7 +285,7 @@ impl Phases {
 }
 
 /// The whole plan.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Plan {
     /// Where all randomness comes from.
     pub seed: u64,
@@ -296,6 +315,9 @@ pub struct Plan {
     pub policy: Policy,
     /// A planted bug, if any.
     pub mutant: Option<Mutant>,
+    /// Turns at which a clerk asks for nothing after all, by node and count from 1: what shrinking has taken away.
+    #[serde(default)]
+    pub muted: BTreeSet<(usize, u64)>,
 }
 
 impl Plan {
@@ -316,6 +338,7 @@ impl Plan {
             sample: 0,
             policy: Policy::default(),
             mutant: None,
+            muted: BTreeSet::new(),
         }
     }
 }

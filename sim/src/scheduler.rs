@@ -3,7 +3,7 @@
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::rng::Rng;
 
@@ -16,7 +16,7 @@ pub const SECOND: Micros = 1_000_000;
 pub const MILLI: Micros = 1_000;
 
 /// A rhythm: on for `on` of each `period`, from `phase` on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Duty {
     /// From one start to the next.
     pub period: Micros,

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use xiangyue_protocol::replica::Ticket;
 use xiangyue_protocol::schema::{
     Account, AccountId, Award, Cohort, HolderKind, Item, NodeEntry, Org, Points, Redemption, RequestId, Rule,
@@ -19,7 +19,7 @@ use crate::rng::Rng;
 use crate::scheduler::{MILLI, Micros, SECOND};
 
 /// How busy the clerks are, and with what; shares are in thousandths.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Workload {
     /// Shortest and longest time between two requests at one node.
     pub every: (Micros, Micros),
@@ -94,6 +94,8 @@ pub struct Clerk {
     numbered: u64,
     merchants: Arc<[OrgCode]>,
     accounts: Arc<[AccountId]>,
+    /// Times that the clerk wanted something new, or something done once more.
+    pub turns: u64,
     /// Whether the clerk waits for the power to come back.
     pub away: bool,
     /// Wishes to be asked for, again or for the first time.
@@ -114,6 +116,7 @@ impl Clerk {
             numbered: 0,
             merchants,
             accounts,
+            turns: 0,
             away: false,
             pending: VecDeque::new(),
             waiting: BTreeMap::new(),

@@ -33,5 +33,5 @@ fn without_a_planted_bug_nothing_is_found_on_the_same_ground() {
 #[test]
 fn every_promise_has_a_planted_bug() {
     let promises: BTreeSet<u8> = Mutant::ALL.iter().flat_map(|mutant| mutant.promises()).copied().collect();
-    assert_eq!(promises.into_iter().collect::<Vec<_>>(), [1, 2, 3, 5, 6, 7, 8, 9]);
+    assert_eq!(promises.into_iter().collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6, 7, 8, 9]);
 }

@@ -79,6 +79,11 @@ pub(super) struct Spread {
 }
 
 impl Spread {
+    /// What there is to do; the draws made so far move only when.
+    pub(super) fn print(&self) -> impl std::fmt::Debug {
+        (&self.missing, self.next)
+    }
+
     fn note(&mut self, due: Millis) {
         self.next = Some(self.next.map_or(due, |next| next.min(due)));
     }

@@ -118,7 +118,6 @@ impl Replica {
         let Header { doc: id, actor, last, .. } = &segment.header;
         let forked = |seq| Refusal::new(Code::Forked, format_args!("{id} {actor} at {seq}"));
         let differs = self.docs.get(id).and_then(|doc| first_difference(doc, segment, have));
-        let differs = differs.filter(|_| !self.has(Mutant::AcceptForks));
         if *actor == self.actor() && (differs.is_some() || *last > have) {
             self.note_clone();
         }

@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use xiangyue_sim::mutant::Mutant;
 use xiangyue_sim::scenario::Set;
 
 use super::sweep::Shard;
@@ -39,6 +40,34 @@ pub(super) enum Command {
     Plot(Plot),
     /// Draw a run as lanes, a line to each node.
     Trace(Trace),
+    /// Make a failing run smaller while the same oracle still trips: faults, then nodes, then what clerks ask for.
+    #[command(after_help = "Examples:
+  xiangyue-sim shrink three-villages --seed 7 --out minimal.json
+  xiangyue-sim shrink three-villages --seed 2 --mutant keep-session-across-break
+
+Exit: 0 made smaller and written, 1 nothing is broken under this seed.")]
+    Shrink(Shrink),
+    /// Run again what a run or shrink has written, and compare the trace.
+    #[command(after_help = "Examples:
+  xiangyue-sim replay /tmp/seed-7
+  xiangyue-sim replay minimal.json
+
+Exit: 0 the trace is equal, 1 it is not.")]
+    Replay(Replay),
+    /// Plant known bugs one by one and show which oracle finds each, and after how many seeds.
+    #[command(after_help = "Examples:
+  cargo run --release -p xiangyue-sim --features mutants -- mutants
+  xiangyue-sim mutants lose-synced-tail --seeds 50
+
+Exit: 0 every bug was found, 1 one was missed.")]
+    Mutants(Mutants),
+    /// Walk through every interleaving of a tiny world: three nodes, five entries, a break, a power cut.
+    #[command(after_help = "Examples:
+  xiangyue-sim explore
+  xiangyue-sim explore --operations 2 --crashes 0
+
+Exit: 0 every promise holds in every state, 1 one is broken (the way there is printed).")]
+    Explore(Explore),
     /// List the scenarios of the library, show one, or check a file.
     #[command(after_help = "Examples:
   xiangyue-sim scenarios
@@ -192,6 +221,57 @@ pub(super) struct Trace {
     /// Where to [default: DIR/plots].
     #[arg(long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Shrink {
+    #[command(flatten)]
+    pub(super) source: Source,
+    /// The seed under which it fails.
+    #[arg(long, value_name = "N")]
+    pub(super) seed: u64,
+    /// Plant a bug.
+    #[arg(long, value_name = "BUG")]
+    pub(super) mutant: Option<Mutant>,
+    /// Write the small plan here; it is printed otherwise.
+    #[arg(long, value_name = "FILE")]
+    pub(super) out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Replay {
+    /// A run's folder, its manifest.json, or what shrink has written.
+    #[arg(value_name = "PATH")]
+    pub(super) path: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Mutants {
+    /// Which bugs; all if none is named.
+    #[arg(value_name = "BUG")]
+    pub(super) names: Vec<Mutant>,
+    /// Seeds that are tried before a bug counts as missed.
+    #[arg(long, value_name = "K", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(super) seeds: u64,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Explore {
+    /// Entries that clerks make.
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(0..=5))]
+    pub(super) operations: usize,
+    /// Power cuts, anywhere.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(0..=3))]
+    pub(super) crashes: usize,
+    /// The village's line does not break.
+    #[arg(long)]
+    pub(super) no_partition: bool,
+    /// Stop after so many states.
+    #[arg(long, value_name = "N", default_value_t = u64::MAX)]
+    pub(super) limit: u64,
+    /// Plant a bug.
+    #[arg(long, value_name = "BUG")]
+    pub(super) mutant: Option<Mutant>,
 }
 
 #[derive(Debug, Subcommand)]

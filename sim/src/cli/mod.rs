@@ -12,14 +12,18 @@ use xiangyue_sim::scenario::Problem;
 
 mod args;
 mod compare;
+mod explore;
 mod identity;
 mod merge;
+mod mutants;
 mod parquet;
 mod plot;
+mod replay;
 mod results;
 mod run;
 mod rundir;
 mod scenarios;
+mod shrink;
 mod source;
 mod sweep;
 mod trace;
@@ -77,6 +81,10 @@ pub(super) fn main() -> ExitCode {
         args::Command::Compare(args) => compare::compare(&args),
         args::Command::Plot(args) => plot::plot(&args),
         args::Command::Trace(args) => trace::trace(&args),
+        args::Command::Shrink(args) => shrink::shrink(&args),
+        args::Command::Replay(args) => replay::replay(&args),
+        args::Command::Mutants(args) => mutants::mutants(&args),
+        args::Command::Explore(args) => explore::explore(&args),
         args::Command::Scenarios { command } => scenarios::scenarios(command.as_ref()),
     };
     match outcome {

@@ -29,6 +29,14 @@ impl Engine {
         let Some(replica) = self.nodes[node].replica.as_mut() else { return };
         let may_repeat = !replica.is_frozen();
         let Some(mut wish) = self.clerks[node].next(&self.plan.workload, today, may_repeat, fresh) else { return };
+        if !wish.is_setup && (wish.tries == 0 || wish.answered) {
+            self.clerks[node].turns += 1;
+            let turn = self.clerks[node].turns;
+            if self.plan.muted.contains(&(node, turn)) {
+                return;
+            }
+            self.told.event(self.queue.now(), node, "asks", None, || turn.to_string().into());
+        }
         if full {
             // As the real driver: with no room, nothing is asked of the replica.
             self.stats.met(Sometimes::RefusedDiskFull);

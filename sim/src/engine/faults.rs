@@ -151,7 +151,7 @@ impl Engine {
         }
     }
 
-    /// A node sends segments whose predecessors nobody has.
+    /// A node sends segments whose predecessors nobody has, and such as it may not write.
     pub(super) fn flood(&mut self, at: usize, left: u64) {
         let Fault::Flood { node, per_second, .. } = self.plan.faults[at].1 else { return };
         if left == 0 || !self.active.contains(&at) {
@@ -160,10 +160,11 @@ impl Engine {
         if self.nodes[node].replica.is_some()
             && let Some(row) = hostile::gapped(&self.nodes[node], self.plan.since, 1000 + left)
         {
+            let rows = [Some(Arc::clone(&row)), hostile::trespass(&self.nodes[node])];
             let conns = self.conns_of[node].iter().copied();
             for conn in conns.filter(|conn| self.may_hear(node, *conn, &row)).collect::<Vec<_>>() {
                 self.stats.met(Sometimes::Flooded);
-                self.inject(node, conn, Parcel::Row(Arc::clone(&row)));
+                rows.iter().flatten().for_each(|row| self.inject(node, conn, Parcel::Row(Arc::clone(row))));
             }
         }
         self.after(SECOND / per_second.max(1), Event::Flood { fault: at, left: left - 1 });
@@ -258,6 +259,7 @@ impl Engine {
         self.plan.faults.iter().filter(|(at, _)| *at <= self.now()).any(|(_, fault)| match fault {
             Fault::Revoke { .. } => code == Code::Revoked,
             Fault::Equivocate { .. } => code == Code::Forked,
+            Fault::Flood { .. } => code == Code::OutOfScope,
             Fault::Forge { .. } => matches!(code, Code::BadSignature | Code::BadSegment),
             _ => false,
         })
