@@ -13,7 +13,7 @@ use xiangyue_protocol::replica::{Member, Mode};
 use xiangyue_protocol::schema::{Cohort, Points, Rule};
 use xiangyue_protocol::{Command, DocId, Millis};
 
-const RULES: &str = "110112119/rules/2026-11";
+const RULES: &str = "110112119/rules/2026";
 /// 1 December 2026 in China.
 const NOW: Millis = Millis(1_796_054_400_000);
 

@@ -31,7 +31,7 @@ fn mesh(seed: u64, count: usize) -> Plan {
     let mut plan = Plan::calm(seed, (0..count).map(node).collect(), links);
     plan.workload =
         Workload { every: (2 * SECOND, 4 * SECOND), publish_permille: 1000, retry_permille: 0, ..Workload::default() };
-    plan.phases = Phases { warm_up: 20 * SECOND, load: 120 * SECOND, ..Phases::default() };
+    plan.phases = Phases { warm_up: 20 * SECOND, load: 300 * SECOND, ..Phases::default() };
     plan
 }
 
