@@ -89,7 +89,7 @@ pub(crate) fn unpack(
     let counts = columns.read(|column| (0..count).map(|_| column.len(DEPS)).collect::<Result<Vec<_>, _>>())?;
     let others = columns.read(|column| {
         let mut others = |count: &usize| (0..*count).map(|_| column.array()).collect::<Result<Vec<ChangeId>, _>>();
-        counts.iter().map(|count| others(count)).collect::<Result<Vec<_>, _>>()
+        counts.iter().map(&mut others).collect::<Result<Vec<_>, _>>()
     })?;
     let gaps = columns.read(|column| (0..count).map(|_| column.uint()).collect::<Result<Vec<_>, _>>())?;
     let times = columns.read(|column| (0..count).map(|_| column.int()).collect::<Result<Vec<_>, _>>())?;

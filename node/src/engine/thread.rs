@@ -29,6 +29,9 @@ type Reply = (oneshot::Sender<Result<Answers, Refusal>>, Answers);
 /// How far a peer is to be told that this node is durable.
 pub(super) type Confirmed = BTreeMap<(DocId, Actor), u64>;
 
+/// Tells whoever asked how it went.
+type Done = oneshot::Sender<Result<(), Refusal>>;
+
 /// Everything that the engine's thread owns.
 pub(super) struct Engine {
     pub(super) replica: Replica,
@@ -46,7 +49,7 @@ pub(super) struct Engine {
     pub(super) waiting: BTreeMap<Ticket, Reply>,
     pub(super) confirmed: BTreeMap<PeerId, Confirmed>,
     /// Who waits until what was signed anew is durable.
-    pub(super) reissued: Vec<(oneshot::Sender<Result<(), Refusal>>, Result<(), Refusal>)>,
+    pub(super) reissued: Vec<(Done, Result<(), Refusal>)>,
     pub(super) room: Option<Result<(), Refusal>>,
     pub(super) checkpointed: Instant,
     pub(super) timer: Timer,

@@ -49,12 +49,15 @@ impl Sort {
     }
 }
 
+/// Names and sorts of fields, and the records that have them.
+type Shape<'a> = (Vec<(Sort, &'a str)>, Vec<&'a Record>);
+
 /// Appends the columns of these records.
 pub(super) fn pack<'a>(
     records: impl Iterator<Item = &'a Record> + Clone,
     columns: &mut Vec<Vec<u8>>,
 ) -> Result<(), Refusal> {
-    let mut shapes: Vec<(Vec<(Sort, &str)>, Vec<&Record>)> = Vec::new();
+    let mut shapes: Vec<Shape<'_>> = Vec::new();
     let mut which = Vec::new();
     let mut keys = Texts::default();
     let mut last = 0;
