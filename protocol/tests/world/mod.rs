@@ -388,7 +388,7 @@ impl World {
         while let Some(crowd) = self.nodes[at].pieces.crowds().into_iter().find(|crowd| crowd.actor.node == own) {
             let Crowd { doc, actor, first, last, .. } = crowd;
             let segments: Vec<Segment> =
-                self.stored(at, &doc, actor, first - 1, last).into_iter().map(|bytes| reopen(bytes)).collect();
+                self.stored(at, &doc, actor, first - 1, last).into_iter().map(reopen).collect();
             self.nodes[at].replica.reissue(&segments).unwrap();
             self.drain(at);
         }
