@@ -72,7 +72,7 @@ fn who_comes_later_gets_the_large_ones() {
     world.tidy(VILLAGE);
     world.tidy(TOWNSHIP);
     world.settle();
-    let fresh = world.add(life(VILLAGE as u8, VILLAGE_CODE, 2, true));
+    let fresh = world.add(life(u8::try_from(VILLAGE).unwrap(), VILLAGE_CODE, 2, true));
     let bytes = world.bytes_sent();
     world.connect(TOWNSHIP, fresh);
     world.settle();
@@ -86,7 +86,7 @@ fn who_comes_later_gets_the_large_ones() {
 fn a_restored_life_re_issues_what_the_one_before_wrote() {
     let mut world = busy(40);
     let journal = world.journal(VILLAGE).to_vec();
-    world.replace(VILLAGE, life(VILLAGE as u8, VILLAGE_CODE, 2, false), journal);
+    world.replace(VILLAGE, life(u8::try_from(VILLAGE).unwrap(), VILLAGE_CODE, 2, false), journal);
     world.tidy(VILLAGE);
     assert_eq!(world.pieces(VILLAGE, &ledger()), 1);
 }
@@ -113,7 +113,7 @@ fn small_and_large_lie_in_one_journal_and_either_alone_gives_the_same() {
     backwards.extend(without_large.clone());
     assert!(without_large.len() > 40 && without_small.len() < without_large.len() - 40);
     for rows in [journal.clone(), without_large, without_small, backwards] {
-        let mut replica = newborn(VILLAGE as u8, VILLAGE_CODE);
+        let mut replica = newborn(u8::try_from(VILLAGE).unwrap(), VILLAGE_CODE);
         for segment in rows {
             let sealed = xiangyue_protocol::segment::Sealed::parse(segment.bytes.clone()).unwrap();
             assert_eq!(replica.replay(sealed.from_journal()), Ok(true));
@@ -136,7 +136,7 @@ fn only_the_author_re_issues_and_only_what_it_holds() {
     let mut altered = segments.clone();
     altered[3].changes[0].id = [7; 32];
     assert_eq!(world.replica_mut(VILLAGE).reissue(&altered).unwrap_err().code(), Code::Forked);
-    let mut unknown = newborn(VILLAGE as u8, VILLAGE_CODE);
+    let mut unknown = newborn(u8::try_from(VILLAGE).unwrap(), VILLAGE_CODE);
     assert_eq!(unknown.reissue(&segments).unwrap_err().code(), Code::Gap);
     assert_eq!(world.replica_mut(VILLAGE).reissue(&segments[..3]), Ok(()), "not worth it");
     world.drain(VILLAGE);
@@ -168,11 +168,11 @@ fn joined(world: &World, signer: u8, alter: impl Fn(&mut Vec<ChangeMeta>, &mut V
 
 #[test]
 fn a_forged_re_issue_is_refused() {
-    let honest = joined(&busy(40), VILLAGE as u8, |_, _| {});
+    let honest = joined(&busy(40), u8::try_from(VILLAGE).unwrap(), |_, _| {});
     assert_eq!(answered_with(&mut busy(40), honest), Ok(1), "the honest one");
     let others = joined(&busy(40), OTHER as u8, |_, _| {});
     assert_eq!(answered_with(&mut busy(40), others), Err(Code::BadSignature));
-    let altered = joined(&busy(40), VILLAGE as u8, |_, records| {
+    let altered = joined(&busy(40), u8::try_from(VILLAGE).unwrap(), |_, records| {
         records[7][0].fields[3].1 = automerge::ScalarValue::Int(99);
     });
     assert_eq!(answered_with(&mut busy(40), altered), Err(Code::Forked), "by the author itself");
@@ -181,7 +181,7 @@ fn a_forged_re_issue_is_refused() {
 #[test]
 fn what_was_not_asked_for_is_not_stored_again() {
     let mut world = busy(40);
-    let honest = joined(&world, VILLAGE as u8, |_, _| {});
+    let honest = joined(&world, u8::try_from(VILLAGE).unwrap(), |_, _| {});
     let from = world.peer(TOWNSHIP, VILLAGE);
     let stored = world.journal(TOWNSHIP).len();
     world.inject(TOWNSHIP, from, Arc::clone(&honest)).unwrap();
@@ -225,7 +225,7 @@ fn cut(author: &[Segment], sizes: &[usize]) -> Vec<Segment> {
         let until = (from + size).min(changes.len());
         let header = Header { first: from as u64 + 1, last: until as u64, ..author[0].header.clone() };
         let (part, written) = (changes[from..until].to_vec(), records[from..until].to_vec());
-        segments.push(Segment::seal(header, prev, part, written, &key(VILLAGE as u8)).unwrap());
+        segments.push(Segment::seal(header, prev, part, written, &key(u8::try_from(VILLAGE).unwrap())).unwrap());
         (from, prev) = (until, segments[segments.len() - 1].tip());
         if until == changes.len() {
             break;
@@ -245,12 +245,12 @@ proptest! {
         picks in proptest::collection::vec((any::<bool>(), any::<proptest::sample::Index>()), 0..60),
         crash in any::<proptest::sample::Index>(),
     ) {
-        let mut author = Author::new(key(VILLAGE as u8), 1, ROSTER);
+        let mut author = Author::new(key(u8::try_from(VILLAGE).unwrap()), 1, ROSTER);
         let record = |n: usize| Record::new(format!("P{n:03}"), "term").text("role", "网格员").int("n", n as i64 % 3);
         let singles: Vec<Segment> = (0..count).map(|n| author.write(&[record(n)])).collect();
         let cuts = [cut(&singles, &one), cut(&singles, &two)];
         let mut founder = newborn(0, "110112119");
-        let directory = write(&mut founder, &world::enrol(&world::org(VILLAGE_CODE), &key(VILLAGE as u8)));
+        let directory = write(&mut founder, &world::enrol(&world::org(VILLAGE_CODE), &key(u8::try_from(VILLAGE).unwrap())));
         let fresh = || {
             let mut replica = newborn(0, "110112119");
             for segment in &directory {
