@@ -170,7 +170,7 @@ fn joined(world: &World, signer: u8, alter: impl Fn(&mut Vec<ChangeMeta>, &mut V
 fn a_forged_re_issue_is_refused() {
     let honest = joined(&busy(40), u8::try_from(VILLAGE).unwrap(), |_, _| {});
     assert_eq!(answered_with(&mut busy(40), honest), Ok(1), "the honest one");
-    let others = joined(&busy(40), OTHER as u8, |_, _| {});
+    let others = joined(&busy(40), u8::try_from(OTHER).unwrap(), |_, _| {});
     assert_eq!(answered_with(&mut busy(40), others), Err(Code::BadSignature));
     let altered = joined(&busy(40), u8::try_from(VILLAGE).unwrap(), |_, records| {
         records[7][0].fields[3].1 = automerge::ScalarValue::Int(99);
