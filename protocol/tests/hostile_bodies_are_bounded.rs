@@ -102,7 +102,7 @@ fn two_bytes_that_spell_a_kilobyte_again_and_again_stop_at_the_cap() {
     let rows = 1000u64;
     let marks: Vec<u8> = [0, 128, 1].into_iter().chain((1..rows).flat_map(|_| [128, 1, 0])).collect();
     let keys = |fields: usize| {
-        let shape = [uint(fields as u64), (0..fields).flat_map(|n| [6, 1, b'A' + n as u8]).collect()].concat();
+        let shape = [uint(fields as u64), (b'A'..).take(fields).flat_map(|letter| [6, 1, letter]).collect()].concat();
         let text: Vec<u8> = [vec![0, 128, 8], (1..rows).flat_map(|_| [128, 8, 0]).collect()].concat();
         let mut columns = Columns {
             sizes: uint(rows),
