@@ -55,7 +55,13 @@ impl Frame {
         let widest = y.marks.iter().map(|mark| width(&written(&chart.y, *mark))).fold(0.0, f64::max);
         let left = MARGIN + 16.0 + widest + 6.0;
         let right = WIDTH - MARGIN - 8.0;
-        let x = spread(chart, &chart.x, 8, |point| (point.x, point.x_range));
+        let mut x = spread(chart, &chart.x, 8, |point| (point.x, point.x_range));
+        if chart.x.scale == Scale::Linear && chart.layers.iter().all(|layer| layer.style == Style::Curve) {
+            // A course ends where time ends, not at the mark beyond.
+            let ends = chart.layers.iter().filter_map(|layer| layer.points.last()).map(|point| point.x);
+            x.high = ends.fold(x.low, f64::max).max(x.low + (x.high - x.low) / 100.0);
+            x.marks.retain(|mark| *mark <= x.high);
+        }
         let slot = (right - left) / (x.high - x.low);
         let marked = chart.layers.iter().any(|layer| matches!(layer.style, Style::Marked | Style::Dots));
         let Scale::Names(names) = &chart.x.scale else {
