@@ -5,7 +5,7 @@ use std::path::Path;
 
 use xiangyue_protocol::{Code, Refusal};
 
-use super::disk_error;
+use super::{disk_error, private};
 
 /// Holds the data folder for this process. Released when dropped, also by the kernel when the process dies.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ impl DataLock {
     /// # Errors
     /// [`Code::InUse`] when another process holds it, [`Code::Disk`] when the folder cannot be used.
     pub fn acquire(data: &Path) -> Result<DataLock, Refusal> {
-        std::fs::create_dir_all(data).map_err(|e| disk_error("data folder", &e))?;
+        private::make(data).map_err(|e| disk_error("data folder", &e))?;
         let path = data.join("lock");
         let file = OpenOptions::new()
             .create(true)

@@ -16,6 +16,7 @@ mod faulty;
 pub mod index;
 pub mod journal;
 mod lock;
+mod private;
 #[cfg(test)]
 mod tests;
 
