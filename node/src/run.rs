@@ -81,7 +81,7 @@ pub struct JoinDone {
 pub struct DemoOptions {
     /// End when the report is there, instead of leaving the console up until Ctrl-C.
     pub exit: bool,
-    /// Folder for the nodes' data.
+    /// Folder below which a folder for all files is made, and removed at the end.
     pub folder: PathBuf,
     /// Seed of the generated records.
     pub seed: u64,
@@ -283,13 +283,38 @@ fn open_engine(
     })
 }
 
-/// Runs the node until it is told to stop.
+/// Runs the node until it is told to stop, by a signal or, if asked for, by the end of standard input.
 ///
 /// # Errors
 /// [`Code::NotReady`] when the data folder holds no node; what made it stop otherwise.
-pub fn serve(config: Config) -> Result<(), Refusal> {
+pub fn serve(config: Config, until_stdin_closes: bool) -> Result<(), Refusal> {
     start_logging(&config)?;
-    runtime()?.block_on(serve_until(config, stop_signal()))
+    let closed = async {
+        match until_stdin_closes {
+            true => stdin_closed().await,
+            false => std::future::pending().await,
+        }
+    };
+    let stop = async {
+        tokio::select! {
+            () = stop_signal() => {}
+            () = closed => info!("standard input was closed"),
+        }
+    };
+    runtime()?.block_on(serve_until(config, stop))
+}
+
+/// Waits for the end of standard input, on a thread that the process does not wait for.
+async fn stdin_closed() {
+    let (closed, told) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        // What is typed there means nothing; an input that cannot be read has ended too.
+        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        // Nobody waits any more when the node is stopping already.
+        let _ = closed.send(());
+    });
+    // The sender goes only with the answer.
+    let _ = told.await;
 }
 
 /// Log lines go to standard error, where a service manager picks them up.

@@ -139,7 +139,7 @@ pub(crate) enum Verb {
         after_help = "Example:\n  xiangyue revoke 0f3a5c7e9b1d2f4a6c8e0a2b4d6f8091 --reason 设备遗失 --data ./town"
     )]
     Revoke(Revoke),
-    /// Run a township with twelve villages on this machine and check its figures
+    /// Run a township with twelve villages below the temporary folder, or --data, check its figures, remove its files
     #[command(after_help = "Example:\n  xiangyue demo\n  xiangyue demo --exit --json")]
     Demo(Demo),
     /// Check or show the configuration
@@ -230,6 +230,9 @@ pub(crate) struct EnrollJoin {
 /// `serve`.
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
+    /// Stop when standard input is closed, as when the program that started this one has died
+    #[arg(long, hide = true)]
+    pub(crate) until_stdin_closes: bool,
     /// UDP address for QUIC
     #[arg(long, value_name = "IP:PORT")]
     pub(crate) listen: Option<String>,

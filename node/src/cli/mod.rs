@@ -84,7 +84,7 @@ fn dispatch(session: &Session, command: Verb) -> Outcome {
         Verb::Init(Init::Township(args)) => setup::init_township(session, args),
         Verb::Enroll(Enroll::Token(args)) => setup::token(session, args),
         Verb::Enroll(Enroll::Join(args)) => setup::join(session, args),
-        Verb::Serve(_) => setup::serve(session),
+        Verb::Serve(args) => setup::serve(session, &args),
         Verb::Revoke(args) => setup::revoke(session, args),
         Verb::Demo(args) => setup::demo(session, &args),
         Verb::Status => look::status(session),

@@ -80,8 +80,8 @@ pub(super) fn token(session: &Session, args: args::EnrollToken) -> Outcome {
     session.output.answer(&answer).map(|()| exit::OK)
 }
 
-pub(super) fn serve(session: &Session) -> Outcome {
-    run::serve(session.loaded.config.clone())?;
+pub(super) fn serve(session: &Session, args: &args::Serve) -> Outcome {
+    run::serve(session.loaded.config.clone(), args.until_stdin_closes)?;
     session.output.answer(&Stopped { stopped: true }).map(|()| exit::OK)
 }
 
@@ -93,17 +93,12 @@ pub(super) fn revoke(session: &Session, args: args::Revoke) -> Outcome {
 
 pub(super) fn demo(session: &Session, args: &args::Demo) -> Outcome {
     let output = session.output;
-    let own = std::env::temp_dir().join(format!("xiangyue-demo-{}", std::process::id()));
-    let folder = session.overrides.data.clone().unwrap_or_else(|| own.clone());
+    let folder = session.overrides.data.clone().unwrap_or_else(std::env::temp_dir);
     let options = DemoOptions { exit: args.exit, folder, seed: args.seed, lang: output.lang };
     let mut result: Outcome = Err(Refusal::new(Code::NotReady, "demo").into());
     run::demo(&session.loaded.config, &options, &mut |report| {
         result = output.answer(report).map(|()| if report.ok { exit::OK } else { exit::REFUSED });
     })?;
-    if session.overrides.data.is_none() {
-        // Empty by now; if something else was put there, it stays.
-        let _ = std::fs::remove_dir(own);
-    }
     result
 }
 
@@ -203,6 +198,11 @@ impl Show for DemoReport {
         }
         text.push_str(&heading(lang.pick("结果", "Result")));
         text.push_str(&facts.render());
+        if !self.console.is_empty() {
+            text.push_str(
+                lang.pick("\n按 Ctrl-C 结束并删除全部文件\n", "\nCtrl-C ends the demo and removes its files\n"),
+            );
+        }
         text
     }
 }

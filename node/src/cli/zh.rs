@@ -27,7 +27,7 @@ const SHARED: [(&str, &str); 10] = [
 ];
 
 /// Texts of commands and of their own arguments.
-const TEXTS: [(&str, &str); 76] = [
+const TEXTS: [(&str, &str); 77] = [
     ("", "村级积分账本：断网可用，联网后一致"),
     ("init", "在本机建立一个镇"),
     ("init township", "建立镇：签发机构、首个节点和名录"),
@@ -49,6 +49,7 @@ const TEXTS: [(&str, &str); 76] = [
     ("serve:listen", "QUIC 监听的 UDP 地址"),
     ("serve:api", "本机接口和控制台的地址，只能是本机回环地址"),
     ("serve:dial", "另外要连接的节点，可多次给出"),
+    ("serve:until_stdin_closes", "标准输入关闭时停止，如启动它的程序已结束"),
     ("serve:log", "写哪些日志"),
     ("status", "查看本节点、其他节点和数据的新旧程度"),
     ("import", "从 CSV 或 XLSX 文件导入账户、积分、兑换、规则或名册"),
@@ -101,7 +102,7 @@ const TEXTS: [(&str, &str); 76] = [
     ("revoke", "收回某节点写入和联网的权利（仅限镇）"),
     ("revoke:node", "节点编号，32 位十六进制"),
     ("revoke:reason", "原因"),
-    ("demo", "在本机运行一个镇和十二个村，并核对统计数字"),
+    ("demo", "在本机临时目录或 --data 下运行一个镇和十二个村，核对统计数字，结束后删除全部文件"),
     ("demo:exit", "打印结果后结束，不保留控制台页面"),
     ("demo:seed", "生成数据所用的种子"),
     ("config", "检查或查看配置"),

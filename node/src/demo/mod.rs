@@ -8,6 +8,7 @@ mod partition;
 mod processes;
 mod progress;
 mod run;
+mod stop;
 mod town;
 
 pub use run::demo;

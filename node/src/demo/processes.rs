@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use serde::de::DeserializeOwned;
 use xiangyue_protocol::{Code, OrgCode, Refusal};
 
+use super::stop;
 use crate::api::ADDRESS_FILE;
 use crate::api::client::Client;
 use crate::api::types::Status;
@@ -58,7 +59,12 @@ impl Node {
         }
         let log = File::create(data.join("serve.log")).map_err(failed)?;
         let mut command = command(&data)?;
-        command.arg("serve").env("XIANGYUE_API", "127.0.0.1:0").env("XIANGYUE_LOG", "info");
+        // It ends when this process does, of whatever: then its standard input, which nobody else holds, is closed.
+        command
+            .args(["serve", "--until-stdin-closes"])
+            .stdin(Stdio::piped())
+            .env("XIANGYUE_API", "127.0.0.1:0")
+            .env("XIANGYUE_LOG", "info");
         for (name, value) in settings {
             command.env(format!("XIANGYUE_{name}"), value);
         }
@@ -69,6 +75,7 @@ impl Node {
             if let Ok(Some(code)) = node.child.try_wait() {
                 return Err(Refusal::new(Code::NotReady, format_args!("{} ended: {code}", node.org)));
             }
+            stop::check()?;
             if began.elapsed() > READY {
                 return Err(Refusal::new(Code::NotReady, format_args!("{} does not answer", node.org)));
             }

@@ -8,6 +8,7 @@ use xiangyue_protocol::schema::Points;
 use super::data::{self, DemoFiles};
 use super::partition;
 use super::progress::Bars;
+use super::stop::{self, Scratch};
 use super::town::Town;
 use crate::api::types::{DemoReport, GoldenRow, Stats};
 use crate::config::Config;
@@ -22,14 +23,16 @@ const HAIR_DYE: &str = "dye-family";
 /// # Errors
 /// What kept a part of the demo from running. A figure that is not as it should be is in the report instead.
 pub fn demo(_config: &Config, options: &DemoOptions, report: &mut dyn FnMut(&DemoReport)) -> Result<(), Refusal> {
+    stop::listen()?;
     let began = Instant::now();
     let bars = Bars::new(options.lang);
-    let folder = options.folder.join(format!("demo-{}", std::process::id()));
+    let scratch = Scratch::new(&options.folder)?;
+    let folder = scratch.path();
     let bar = bars.begin("生成潞城镇演示数据（XLSX、CSV）", "Lucheng's records as XLSX and CSV", 1);
     let files = data::generate(options.seed, &folder.join("files"))?;
     bar.inc(1);
     bar.finish();
-    let town = Town::found(&folder, &files, &bars)?;
+    let town = Town::found(folder, &files, &bars)?;
     town.import(&files, &bars)?;
     town.converge(&bars, "同步到镇", "sync to the township")?;
     let stats = town.stats()?;
@@ -50,20 +53,13 @@ pub fn demo(_config: &Config, options: &DemoOptions, report: &mut dyn FnMut(&Dem
         villages: after.villages,
         golden,
         facts,
-        console: town.console()?,
+        // With `exit` it would be gone before anybody could open it.
+        console: if options.exit { String::new() } else { town.console()? },
     });
     if !options.exit {
-        wait_for_interrupt()?;
+        stop::wait();
     }
-    drop(town);
-    std::fs::remove_dir_all(&folder)
-        .map_err(|error| Refusal::new(xiangyue_protocol::Code::Disk, format_args!("{}: {error}", folder.display())))
-}
-
-fn wait_for_interrupt() -> Result<(), Refusal> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Refusal::new(xiangyue_protocol::Code::Disk, error))?;
-    runtime.block_on(tokio::signal::ctrl_c()).map_err(|error| Refusal::new(xiangyue_protocol::Code::Disk, error))
+    Ok(())
 }
 
 /// The value of one of the further figures.

@@ -12,6 +12,7 @@ use xiangyue_protocol::{Code, OrgCode, Refusal};
 use super::data::{DemoFiles, VillageFiles};
 use super::processes::{Node, refusal, run, status};
 use super::progress::Bars;
+use super::stop;
 use crate::api::types::{DocList, FilePart, ImportQuery, ImportReport, Mode, Stats, Token};
 
 /// How long replicas may take to come to equal heads.
@@ -72,6 +73,7 @@ impl Town {
         let import_next = || {
             let mut rows = 0;
             while let Some((node, village)) = take() {
+                stop::check()?;
                 let paths = [&village.accounts, &village.entries, &village.redemptions];
                 let paths: Vec<PathBuf> = paths.into_iter().chain(&village.roster).cloned().collect();
                 rows += import_at(node, &paths)?;
@@ -101,6 +103,7 @@ impl Town {
         let bar = bars.begin(zh, en, self.villages.len() as u64 + 1);
         let began = Instant::now();
         loop {
+            stop::check()?;
             let equal = self.equal_nodes()?;
             bar.set(equal);
             if equal > self.villages.len() as u64 {
@@ -193,6 +196,7 @@ fn import_at(node: &Node, paths: &[PathBuf]) -> Result<u64, Refusal> {
 pub(super) fn wait_for(what: &str, mut done: impl FnMut() -> Result<bool, Refusal>) -> Result<(), Refusal> {
     let began = Instant::now();
     while !done()? {
+        stop::check()?;
         if began.elapsed() > CONVERGE {
             return Err(Refusal::new(Code::NotReady, what));
         }
