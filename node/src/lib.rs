@@ -7,6 +7,7 @@
 const _: () = assert!(!xiangyue_protocol::mutant::PLANTABLE, "build the node without the feature `mutants`");
 
 pub mod api;
+mod border;
 pub mod cli;
 pub mod config;
 pub mod console;

@@ -7,6 +7,7 @@ use xiangyue_protocol::{Code, Refusal};
 
 use crate::api::client::Failure;
 use crate::i18n::Lang;
+use crate::tables::citizen::mask_shapes;
 
 /// The refusal that stands for clap's error. A value that one of our own types refused keeps its code.
 pub(super) fn explain(error: &Error, lang: Lang) -> Failure {
@@ -17,9 +18,14 @@ pub(super) fn explain(error: &Error, lang: Lang) -> Failure {
         // The type may know what is allowed.
         let allowed = Some(refusal.detail()).filter(|detail| !detail.is_empty() && !value.contains(detail));
         let allowed = allowed.map_or_else(String::new, |detail| format!(" ({detail})"));
-        return Refusal::new(refusal.code(), format_args!("{argument} {value:?}{allowed}")).into();
+        return said(refusal.code(), &format!("{argument} {value:?}{allowed}"));
     }
-    Refusal::new(Code::Usage, lang.pick(zh(error, &argument), en(error))).into()
+    said(Code::Usage, &lang.pick(zh(error, &argument), en(error)))
+}
+
+/// A mistyped line may hold a citizen id, which is never shown.
+fn said(code: Code, detail: &str) -> Failure {
+    Refusal::new(code, mask_shapes(detail)).into()
 }
 
 /// The first paragraph of clap's own message.

@@ -123,9 +123,10 @@ fn kept<'r>(layout: &'r Layout, row: &'r RowBuf) -> impl Iterator<Item = Cow<'r,
     (0..count).map(move |at| {
         let cell = cells.get(at).map_or("", String::as_str);
         match layout.column(at) {
-            Some(Column::RequestId) => Cow::Borrowed(cell),
             Some(Column::Account | Column::Person | Column::Household) => citizen::mask_shapes(cell),
-            _ => citizen::mask_valid(cell),
+            // A slip number that is an id is refused; one that only looks like it is a slip.
+            Some(Column::RequestId) => citizen::mask_valid(cell),
+            _ => citizen::mask_likely(cell),
         }
     })
 }

@@ -12,7 +12,7 @@ use std::path::Path;
 
 use xiangyue_protocol::{Code, Command, Date, OrgCode, Refusal};
 
-mod citizen;
+pub(crate) mod citizen;
 mod columns;
 mod csv;
 mod guard;
@@ -20,7 +20,7 @@ mod judge;
 mod raw;
 mod report;
 mod rows;
-mod value;
+pub(crate) mod value;
 mod write;
 mod xlsx;
 

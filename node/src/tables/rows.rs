@@ -6,14 +6,15 @@ use std::str::FromStr;
 use smol_str::SmolStr;
 use xiangyue_protocol::schema::roster::Sex;
 use xiangyue_protocol::schema::{
-    Account, AccountId, Award, Cohort, HolderKind, Item, Points, Redemption, RosterRow, Rule, ledger,
+    Account, AccountId, Award, Cohort, HolderKind, Item, Points, Redemption, RequestId, RosterRow, Rule, ledger,
 };
 use xiangyue_protocol::{Code, Command, Date, Level, OrgCode, Refusal};
 
 use super::Sort;
 use super::columns::Column;
 use super::judge::{Context, Fields};
-use super::{citizen, value};
+use super::value;
+use crate::border::{self, Border};
 
 /// The word in a rule file's segment column that makes its row a redemption item.
 pub(super) const ITEM_SEGMENT: [&str; 2] = ["redeem", "兑换"];
@@ -46,7 +47,7 @@ fn account(fields: &mut Fields<'_>) -> Option<Command> {
 
 fn entry(fields: &mut Fields<'_>) -> Option<Command> {
     let context = fields.context;
-    let request = fields.need(Column::RequestId, code);
+    let request = fields.need(Column::RequestId, slip);
     let date = past(fields, Column::Date);
     let account = fields.need(Column::Account, |text| account_id(text, context));
     let rule = fields.need(Column::Rule, code);
@@ -67,7 +68,7 @@ fn entry(fields: &mut Fields<'_>) -> Option<Command> {
 
 fn redemption(fields: &mut Fields<'_>) -> Option<Command> {
     let context = fields.context;
-    let request = fields.need(Column::RequestId, code);
+    let request = fields.need(Column::RequestId, slip);
     let date = past(fields, Column::Date);
     let account = fields.need(Column::Account, |text| account_id(text, context));
     let item = fields.need(Column::Item, code);
@@ -177,18 +178,21 @@ fn mangled(text: &str) -> Refusal {
     value::refuse_with(Code::BadNumber, text, "format the column as text / 请把该列设为文本格式")
 }
 
-/// An account number, or the pseudonym of the citizen id that stands in its place.
-fn account_id(text: &str, context: &Context<'_>) -> Result<AccountId, Refusal> {
-    let folded = value::half_width(text);
-    if citizen::looks_like(&folded) {
-        return citizen::pseudonym(&folded, context.key)?.parse();
-    }
-    code(text)
+/// The number of a slip.
+fn slip(text: &str) -> Result<RequestId, Refusal> {
+    code(text).and_then(|request| border::slip(&request))
 }
 
-/// The code of a person or household, or a pseudonym.
+/// An account number; a citizen id in its place becomes a pseudonym.
+fn account_id(text: &str, context: &Context<'_>) -> Result<AccountId, Refusal> {
+    if value::is_mangled(&value::half_width(text)) {
+        return Err(mangled(text));
+    }
+    Border::new(context.key).account(text)
+}
+
+/// The code of a person or household.
 fn person_code(text: &str, context: &Context<'_>) -> Result<SmolStr, Refusal> {
-    // The same shape as an account number: what is pseudonymous there is pseudonymous here.
     account_id(text, context).map(SmolStr::from)
 }
 
@@ -235,14 +239,14 @@ fn role(text: &str) -> Result<SmolStr, Refusal> {
     words(text, WORD_BYTES)
 }
 
-/// Free text: on one line, without control characters, valid citizen ids masked.
+/// Free text: on one line, without control characters, citizen ids masked.
 fn words(text: &str, most: usize) -> Result<SmolStr, Refusal> {
     if text.len() > most {
         return Err(too_long(text, most));
     }
-    let masked = citizen::mask_valid(text);
+    let masked = border::masked(text);
     if !masked.chars().any(char::is_control) {
-        return Ok(SmolStr::new(masked));
+        return Ok(masked);
     }
     // A line break typed in a cell is harmless; anything else that cannot be seen is not.
     let line: Cow<'_, str> = masked.replace("\r\n", " ").replace(['\n', '\r', '\t'], " ").into();

@@ -13,12 +13,12 @@ const EPOCH_1904: i32 = 1462;
 const FIRST_YEAR: i16 = 1900;
 
 /// The text without white space and invisible marks around it.
-pub(super) fn trimmed(text: &str) -> &str {
+pub(crate) fn trimmed(text: &str) -> &str {
     text.trim_matches(|c: char| c.is_whitespace() || matches!(c, '\u{feff}' | '\u{200b}'..='\u{200f}'))
 }
 
 /// The half-width form of a full-width character.
-pub(super) fn half(c: char) -> char {
+pub(crate) fn half(c: char) -> char {
     match c {
         '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(c) - 0xfee0).unwrap_or(c),
         '\u{3000}' => ' ',
@@ -27,7 +27,7 @@ pub(super) fn half(c: char) -> char {
 }
 
 /// The trimmed text in half-width characters.
-pub(super) fn half_width(text: &str) -> Cow<'_, str> {
+pub(crate) fn half_width(text: &str) -> Cow<'_, str> {
     let text = trimmed(text);
     if text.is_ascii() || text.chars().all(|c| half(c) == c) {
         return Cow::Borrowed(text);
@@ -36,7 +36,7 @@ pub(super) fn half_width(text: &str) -> Cow<'_, str> {
 }
 
 /// A cell's text for people: short, on one line, citizen ids masked.
-pub(super) fn shown(text: &str) -> String {
+pub(crate) fn shown(text: &str) -> String {
     const CHARS: usize = 40;
     let mut out: String = citizen::mask_shapes(trimmed(text))
         .chars()
@@ -51,17 +51,17 @@ pub(super) fn shown(text: &str) -> String {
 }
 
 /// A refusal about a cell.
-pub(super) fn refuse(code: Code, text: &str) -> Refusal {
+pub(crate) fn refuse(code: Code, text: &str) -> Refusal {
     Refusal::new(code, shown(text))
 }
 
 /// A refusal about a cell, with a hint.
-pub(super) fn refuse_with(code: Code, text: &str, hint: impl fmt::Display) -> Refusal {
+pub(crate) fn refuse_with(code: Code, text: &str, hint: impl fmt::Display) -> Refusal {
     Refusal::new(code, format_args!("{} ({hint})", shown(text)))
 }
 
 /// A whole number: digits in either width, `1,000`, `5.0`; none for anything else.
-pub(super) fn number(text: &str) -> Option<i64> {
+pub(crate) fn number(text: &str) -> Option<i64> {
     let text = half_width(text);
     let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
     if !fraction.bytes().all(|b| b == b'0') {
@@ -78,7 +78,7 @@ pub(super) fn number(text: &str) -> Option<i64> {
 }
 
 /// Whether a spreadsheet has turned a long number into `1.1E+17` and lost its digits.
-pub(super) fn is_mangled(text: &str) -> bool {
+pub(crate) fn is_mangled(text: &str) -> bool {
     let Some((mantissa, exponent)) = text.split_once(['E', 'e']) else { return false };
     let exponent = exponent.strip_prefix('+').unwrap_or(exponent);
     let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
@@ -89,7 +89,7 @@ pub(super) fn is_mangled(text: &str) -> bool {
 }
 
 /// Whether the cell holds a spreadsheet's error instead of a value.
-pub(super) fn is_error(text: &str) -> bool {
+pub(crate) fn is_error(text: &str) -> bool {
     const ERRORS: [&str; 8] = ["#N/A", "#REF!", "#NAME?", "#VALUE!", "#DIV/0!", "#NUM!", "#NULL!", "#GETTING_DATA"];
     text.starts_with('#') && ERRORS.contains(&text)
 }
@@ -99,7 +99,7 @@ pub(super) fn is_error(text: &str) -> bool {
 ///
 /// # Errors
 /// [`Code::BadDate`] for anything else, an impossible date, or one before 1900.
-pub(super) fn date(text: &str, epoch_1904: bool) -> Result<Date, Refusal> {
+pub(crate) fn date(text: &str, epoch_1904: bool) -> Result<Date, Refusal> {
     let folded = half_width(text);
     parts(&folded)
         .and_then(|(year, month, day)| Date::new(year, month, day).ok())
@@ -150,7 +150,7 @@ fn serial(text: &str, epoch_1904: bool) -> Option<Date> {
 
 /// The date of a spreadsheet's day number in the 1900 system; the numbers before the 29th of February 1900 that
 /// spreadsheets believe in are not dates of ours.
-pub(super) fn from_serial(days: i32) -> Option<Date> {
+pub(crate) fn from_serial(days: i32) -> Option<Date> {
     if days <= 60 {
         return None;
     }

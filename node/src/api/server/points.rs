@@ -16,6 +16,7 @@ use crate::api::types::{
     Balance, Became, CommandResult, CommandsRequest, CommandsResponse, Mode, Statement, StatementQuery, Stats,
     StatsQuery,
 };
+use crate::border::Border;
 use crate::documents::{self, Mark};
 use crate::engine::Handle;
 use crate::stats;
@@ -41,8 +42,11 @@ pub(super) async fn commands(
         return Err(Refusal::new(Code::RequestTooLarge, detail).into());
     }
     let today = services.clock.now().china_date();
-    let requests: Vec<_> = request.commands.iter().map(|command| command.request().cloned()).collect();
-    let commands: Vec<Command> = request.commands.into_iter().map(|command| command.into_command(today)).collect();
+    let border = Border::new(services.pseudonym_key.as_bytes());
+    // As with a field that does not parse: one that may not come in refuses the request whole.
+    let passed = request.commands.into_iter().map(|command| border.command(command)).collect::<Result<Vec<_>, _>>()?;
+    let requests: Vec<_> = passed.iter().map(|command| command.request().cloned()).collect();
+    let commands: Vec<Command> = passed.into_iter().map(|command| command.into_command(today)).collect();
     let accounts: Vec<Option<AccountId>> = commands.iter().map(account_of).collect();
     let answers = services.engine.submit(commands, replica_mode(request.mode)).await?;
     let all_good = answers.iter().all(Result::is_ok);
@@ -81,7 +85,7 @@ pub(super) async fn balance(
     State(services): State<Services>,
     Asked(Path(account)): Asked<Path<String>>,
 ) -> Answer<Balance> {
-    let account: AccountId = account.parse()?;
+    let account = Border::new(services.pseudonym_key.as_bytes()).account(&account)?;
     let now = services.clock.now();
     Ok(Json(services.engine.ask(move |replica| stats::balance(replica, &account, now)).await??))
 }
@@ -91,7 +95,7 @@ pub(super) async fn statement(
     Asked(Path(account)): Asked<Path<String>>,
     Asked(Query(query)): Asked<Query<StatementQuery>>,
 ) -> Answer<Statement> {
-    let account: AccountId = account.parse()?;
+    let account = Border::new(services.pseudonym_key.as_bytes()).account(&account)?;
     let now = services.clock.now();
     let engine = services.engine;
     let (statement, sources) = engine.ask(move |replica| stats::statement(replica, &account, query, now)).await??;

@@ -15,6 +15,7 @@ use crate::api::types::{
     Disk, GrantsStatus, PeerStatus, RevokeRequest, Revoked, SharedAccount, SharedAt, Status, SyncState, Token,
     TokenRequest, VillageStatus,
 };
+use crate::border;
 use crate::net::SyncPolicy;
 use crate::pki::{self, TokenSecret};
 use crate::stats::Freshness;
@@ -196,7 +197,7 @@ pub(super) async fn issue_token(
     if request.name.trim().is_empty() {
         return Err(Refusal::new(Code::MissingValue, "name").into());
     }
-    name_org(&services, &request.org, request.name.trim()).await?;
+    name_org(&services, &request.org, &border::masked(request.name.trim())).await?;
     let now = services.clock.now();
     let life = request.valid_seconds.clamp(60, TOKEN_SECONDS) * 1000;
     let token = pki::Token::issue(
@@ -242,7 +243,7 @@ pub(super) async fn revoke(
     let org = services.engine.ask(move |replica| replica.views().directory.node(node).map(|n| n.org.clone())).await?;
     let org = org.ok_or_else(|| Refusal::new(Code::UnknownAuthor, node))?;
     let now = services.clock.now();
-    let revocation = Revocation { node, at: now.seconds(), reason: request.reason.as_str().into() };
+    let revocation = Revocation { node, at: now.seconds(), reason: border::masked(&request.reason) };
     submit_one(&services, Command::Revoke(revocation)).await?;
     Ok(Json(Revoked { node: node.to_string(), org, at: now }))
 }
