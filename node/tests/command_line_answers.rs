@@ -134,7 +134,7 @@ fn a_refusal_of_the_node_ends_with_one() {
 
 #[test]
 fn an_answer_passes_through_whole_as_json() {
-    let body = r#"{"account":"A1","from":null,"to":null,"opening":0,"closing":5,"as_of":1795399200000,"lines":[
+    let body = r#"{"account":"A1","from":null,"to":null,"opening":0,"closing":5,"partial":false,"as_of":1795399200000,"lines":[
         {"date":"2026-11-20","kind":"award","request":"S-1","points":5,"about":"R01","org":"110112119201",
          "org_name":"谢楼村","memo":"巡河","balance":5}]}"#;
     let folder = node("json", "200 OK", body.to_owned());

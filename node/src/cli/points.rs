@@ -100,12 +100,17 @@ impl Show for Statement {
                 remark(lang, line),
             ]);
         }
+        let note = if self.partial {
+            lang.pick("仅含授予本节点和在本节点兑换的积分\n", "only what was granted to this node and spent here\n")
+        } else {
+            ""
+        };
         let (opening, closing) = (thousands(self.opening.0), thousands(self.closing.0));
         let at = moment(self.as_of);
         let account = &self.account;
         lang.pick(
-            format!("账户 {account}，期初 {opening}\n{}期末 {closing}，截至 {at}\n", table.render()),
-            format!("account {account}, opening {opening}\n{}closing {closing}, as of {at}\n", table.render()),
+            format!("账户 {account}，期初 {opening}\n{}期末 {closing}，截至 {at}\n{note}", table.render()),
+            format!("account {account}, opening {opening}\n{}closing {closing}, as of {at}\n{note}", table.render()),
         )
     }
 }

@@ -1,4 +1,4 @@
-//! One account: its balance and its statement, from the slips of the documents that this node holds.
+//! One account: its slips in the documents that this node holds, and its balance.
 
 use xiangyue_protocol::doc::Doc;
 use xiangyue_protocol::replica::Replica;
@@ -6,17 +6,17 @@ use xiangyue_protocol::schema::{AccountId, Points, RequestId};
 use xiangyue_protocol::summary::{Slip, Sort, Summary};
 use xiangyue_protocol::{Code, DocId, Millis, NodeId, OrgCode, Refusal};
 
-use crate::api::types::{Balance, Held, LineKind, Statement, StatementLine, StatementQuery};
-use crate::documents::Mark;
+use crate::api::types::{Balance, Held};
 
-fn known(replica: &Replica, account: &AccountId) -> Result<(), Refusal> {
+/// Whether anything is known of the account.
+pub(super) fn known(replica: &Replica, account: &AccountId) -> Result<(), Refusal> {
     let views = replica.views();
     let known = views.accounts.contains_key(account) || views.book.contains_key(account);
     if known { Ok(()) } else { Err(Refusal::new(Code::UnknownAccount, account)) }
 }
 
 /// The organisation that a node acts for, and its name.
-fn org_of(replica: &Replica, node: NodeId) -> (OrgCode, String) {
+pub(super) fn org_of(replica: &Replica, node: NodeId) -> (OrgCode, String) {
     let directory = &replica.views().directory;
     let org = directory.node(node).map_or_else(|| replica.org().clone(), |entry| entry.org.clone());
     let name = directory.name(&org).to_string();
@@ -24,16 +24,16 @@ fn org_of(replica: &Replica, node: NodeId) -> (OrgCode, String) {
 }
 
 /// A slip of an account and where it stands.
-struct Found<'r> {
-    doc: &'r DocId,
-    request: &'r RequestId,
-    slip: &'r Slip,
+pub(super) struct Found<'r> {
+    pub(super) doc: &'r DocId,
+    pub(super) request: &'r RequestId,
+    pub(super) slip: &'r Slip,
     /// Whether its number was used for more than one entry.
-    duplicate: bool,
+    pub(super) duplicate: bool,
 }
 
 /// The slips of an account, in order of date.
-fn slips<'r>(replica: &'r Replica, account: &AccountId) -> Vec<Found<'r>> {
+pub(super) fn slips<'r>(replica: &'r Replica, account: &AccountId) -> Vec<Found<'r>> {
     let of_doc = |(doc, known): (&'r DocId, &'r Doc)| match &known.summary {
         Summary::Points(points) if points.accounts.contains_key(account) => Some((doc, points)),
         _ => None,
@@ -95,65 +95,4 @@ pub fn balance(replica: &Replica, account: &AccountId, as_of: Millis) -> Result<
         debt: totals.debt(),
         as_of,
     })
-}
-
-/// The entries of an account with the balance after each, without remarks; and for each where the whole entry stands.
-///
-/// # Errors
-/// [`Code::UnknownAccount`].
-pub fn statement(
-    replica: &Replica,
-    account: &AccountId,
-    query: StatementQuery,
-    as_of: Millis,
-) -> Result<(Statement, Vec<(DocId, Mark)>), Refusal> {
-    known(replica, account)?;
-    let all = slips(replica, account);
-    let (mut balance, mut opening, mut lines) = (Points::ZERO, Points::ZERO, Vec::new());
-    let mut sources = Vec::new();
-    for Found { doc, request, slip, duplicate } in all {
-        let (kind, points) = match slip.sort {
-            Sort::Award => (LineKind::Award, slip.points),
-            Sort::Redemption => (LineKind::Redemption, Points(-slip.points.0)),
-            Sort::Reversal => {
-                let takes_award = slip.takes != Some(Sort::Redemption);
-                let kind = if takes_award { LineKind::AwardReversed } else { LineKind::RedemptionReversed };
-                let points = if takes_award { Points(-slip.points.0) } else { slip.points };
-                // Until the entry that it takes back is here, a reversal counts nothing.
-                (kind, if slip.counted { points } else { Points::ZERO })
-            }
-            Sort::Grant => (LineKind::Grant, slip.points),
-        };
-        if kind != LineKind::Grant {
-            balance += points;
-        }
-        if query.to.is_some_and(|to| slip.date > to) {
-            balance -= if kind == LineKind::Grant { Points::ZERO } else { points };
-            break;
-        }
-        if query.from.is_some_and(|from| slip.date < from) {
-            opening = balance;
-            continue;
-        }
-        let (org, org_name) = org_of(replica, slip.author);
-        let about = match (slip.sort, slip.what.parse()) {
-            (Sort::Grant, Ok(node)) => org_of(replica, node).0.as_str().into(),
-            _ => slip.what.clone(),
-        };
-        sources.push((doc.clone(), Mark::new(request, slip)));
-        lines.push(StatementLine {
-            date: slip.date,
-            kind,
-            request: request.clone(),
-            points,
-            about,
-            org,
-            org_name,
-            memo: "".into(),
-            balance,
-            possible_duplicate_of: duplicate.then(|| request.clone()),
-        });
-    }
-    let (account, StatementQuery { from, to }) = (account.clone(), query);
-    Ok((Statement { account, from, to, opening, lines, closing: balance, as_of }, sources))
 }

@@ -4,6 +4,8 @@
 
 mod account;
 mod figures;
+mod statement;
 
-pub use account::{balance, statement};
+pub use account::balance;
 pub use figures::{Freshness, township};
+pub use statement::statement;

@@ -76,7 +76,11 @@ pub struct Statement {
     pub to: Option<Date>,
     /// Balance before the first line.
     pub opening: Points,
-    /// The lines, oldest first.
+    /// Whether this node does not hold the account's register, and so sees only what was granted to it and spent
+    /// here: then balances are what it may spend itself.
+    #[serde(default)]
+    pub partial: bool,
+    /// The lines, oldest first; of one day, what gives points before what takes them.
     pub lines: Vec<StatementLine>,
     /// Balance after the last line.
     pub closing: Points,
