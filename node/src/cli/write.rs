@@ -1,6 +1,8 @@
 //! `award`, `redeem`, `reverse`, `grant`: one command each to the node, and the points left afterwards.
 
 use smol_str::SmolStr;
+use xiangyue_protocol::OrgCode;
+use xiangyue_protocol::schema::{AccountId, Points};
 
 use super::args;
 use super::output::{Output, Show, exit};
@@ -77,20 +79,42 @@ impl Show for CommandsResponse {
             }
             text.push('\n');
             if let (Some(account), Some(available)) = (&result.account, result.available) {
-                let points = thousands(available.0);
-                text.push_str(&lang.pick(
-                    format!("账户 {account} 在本节点可用积分 {points}\n"),
-                    format!("account {account} can now spend {points} points at this node\n"),
-                ));
+                text.push_str(&left(lang, account, available, result.grant_to.as_ref()));
             }
         }
         text
     }
 }
 
+/// What the account can do with its points at this node.
+fn left(lang: Lang, account: &AccountId, available: Points, grant_to: Option<&OrgCode>) -> String {
+    let (plain, points) = (available.0, thousands(available.0.abs()));
+    if available < Points::ZERO {
+        return lang.pick(
+            format!("账户 {account} 在本节点透支 {points} 分，须由以后的积分补足\n"),
+            format!("account {account} is overspent by {points} points at this node; further awards make up for it\n"),
+        );
+    }
+    match grant_to {
+        Some(village) => lang.pick(
+            format!(
+                "本节点持有账户 {account} 的 {points} 分，不能在此兑换；请授予其所在村：\n  \
+                 xiangyue grant {account} {plain} --to {village} --request 凭证号\n"
+            ),
+            format!(
+                "this node holds {points} points of account {account}, which cannot be redeemed here; hand them to its \
+                 village:\n  xiangyue grant {account} {plain} --to {village} --request NUMBER\n"
+            ),
+        ),
+        None => lang.pick(
+            format!("账户 {account} 在本节点可用积分 {points}\n"),
+            format!("account {account} can now spend {points} points at this node\n"),
+        ),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use xiangyue_protocol::schema::Points;
     use xiangyue_protocol::{Code, Refusal};
 
     use super::*;
@@ -103,6 +127,7 @@ mod tests {
             refusal: refusal.map(Into::into),
             account: "A1".parse().ok(),
             available: Some(Points(1_205)),
+            grant_to: None,
         };
         CommandsResponse { mode: Mode::AllOrNothing, results: vec![result] }
     }
@@ -112,6 +137,18 @@ mod tests {
         let text = response(Became::New, None).show(Lang::Zh);
         assert_eq!(text, "已记账：凭证 S-1\n账户 A1 在本节点可用积分 1,205\n");
         assert!(response(Became::Already, None).show(Lang::En).contains("not counted twice"));
+    }
+
+    #[test]
+    fn points_that_cannot_be_redeemed_here_are_not_said_to_be_and_nothing_is_negative() {
+        let mut response = response(Became::New, None);
+        response.results[0].grant_to = "110112119201".parse().ok();
+        let text = response.show(Lang::En);
+        assert!(text.contains("grant A1 1205 --to 110112119201") && !text.contains("can now spend"), "{text}");
+        response.results[0].grant_to = None;
+        response.results[0].available = Some(Points(-44));
+        let text = response.show(Lang::En);
+        assert!(text.contains("overspent by 44 points") && !text.contains("-44"), "{text}");
     }
 
     #[test]

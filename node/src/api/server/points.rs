@@ -6,8 +6,8 @@ use axum::Json;
 use axum::extract::{Path, Query, State};
 use smol_str::SmolStr;
 use xiangyue_protocol::replica::Mode as ReplicaMode;
-use xiangyue_protocol::schema::{AccountId, Entry};
-use xiangyue_protocol::{Code, Command, DocId, Outcome, Refusal};
+use xiangyue_protocol::schema::{AccountId, Entry, Points};
+use xiangyue_protocol::{Code, Command, DocId, Level, Outcome, Refusal};
 
 use super::docs::blocking;
 use super::status::freshness;
@@ -54,7 +54,12 @@ pub(super) async fn commands(
     let available = services
         .engine
         .ask(move |replica| {
-            let held = |account: &AccountId| replica.views().totals(account).share(replica.node()).held;
+            let held = |account: &AccountId| {
+                let held = replica.views().totals(account).share(replica.node()).held;
+                let village = replica.views().accounts.get(account).map(|(village, _)| village.clone());
+                // A township holds rights that it cannot redeem: they are of use at the village.
+                (held, village.filter(|_| replica.org().level() == Level::Township && held > Points::ZERO))
+            };
             asked.iter().map(|account| account.as_ref().map(held)).collect::<Vec<_>>()
         })
         .await?;
@@ -66,7 +71,9 @@ pub(super) async fn commands(
             Ok(Outcome::New) if request.mode == Mode::AllOrNothing && !all_good => Became::Withheld,
             Ok(Outcome::New) => Became::New,
         };
-        CommandResult { request: slip, became, refusal: answer.err().map(Into::into), account, available }
+        let (available, grant_to) = available.map_or((None, None), |(held, village)| (Some(held), village));
+        let refusal = answer.err().map(Into::into);
+        CommandResult { request: slip, became, refusal, account, available, grant_to }
     });
     Ok(Json(CommandsResponse { mode: request.mode, results: results.collect() }))
 }

@@ -236,9 +236,12 @@ pub struct CommandResult {
     /// The account it touched.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<AccountId>,
-    /// Points of that account that this node may spend afterwards, when known.
+    /// Points of that account whose rights this node holds afterwards, when known; below zero when it has overspent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub available: Option<Points>,
+    /// For an award that this node may not redeem, as at a township: the organisation to grant the points to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grant_to: Option<OrgCode>,
 }
 
 /// The answers, in the order of the commands.
