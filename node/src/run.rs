@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use serde::Serialize;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 use xiangyue_protocol::policy::Policy;
 use xiangyue_protocol::replica::{Member, Mode};
 use xiangyue_protocol::schema::{NodeEntry, Org};
@@ -17,7 +17,7 @@ pub use crate::demo::demo;
 use crate::engine::{self, Handle, Opened, Settings};
 use crate::files::{read_small, write_atomic};
 use crate::i18n::Lang;
-use crate::membership::{Membership, hex, machine_mark};
+use crate::membership::{Membership, folder_mark, hex, machine_mark};
 use crate::net::{self, Net, NetSettings, Registrar};
 use crate::pki::{
     Address, Clock, Credentials, Identity, Issuer, PseudonymKey, Root, Tls, Token, TokenBook, TrustDomain,
@@ -134,6 +134,9 @@ pub fn init_township(config: &Config, request: &InitRequest) -> Result<InitDone,
         anchors: vec![hex(&identity.public_key())],
         township: Vec::new(),
         machine: machine_mark(),
+        folder: folder_mark(data),
+        revoked: false,
+        twins: Vec::new(),
     };
     let commands = vec![
         Command::Org(Org { code: request.code.clone(), name: request.name.as_str().into(), version: 1 }),
@@ -201,6 +204,9 @@ pub fn join(config: &Config, request: &JoinRequest) -> Result<JoinDone, Refusal>
         anchors: enrolled.township_nodes.iter().map(|(_, key)| hex(key)).collect(),
         township: addresses.iter().map(Address::to_string).collect(),
         machine: machine_mark(),
+        folder: folder_mark(data),
+        revoked: false,
+        twins: Vec::new(),
     };
     membership.save(data)?;
     drop(lock);
@@ -237,7 +243,7 @@ fn runtime() -> Result<tokio::runtime::Runtime, Refusal> {
         .map_err(|error| Refusal::new(Code::Disk, error))
 }
 
-/// Opens the engine as this member, in a new life when the machine has changed.
+/// Opens the engine as this member, in a new life; frozen when the machine or the folder is another one.
 fn open_engine(
     config: &Config,
     identity: &Identity,
@@ -246,8 +252,17 @@ fn open_engine(
 ) -> Result<Opened, Refusal> {
     let machine = machine_mark();
     if membership.machine != machine {
+        warn!("this is another machine than last time: spending waits for the township");
         membership.frozen = true;
         membership.machine = machine;
+    }
+    let folder = folder_mark(&config.data);
+    if membership.folder != folder {
+        if !membership.folder.is_empty() {
+            warn!("this data folder is a copy: spending waits for the township");
+            membership.frozen = true;
+        }
+        membership.folder = folder;
     }
     // Every start is a new life under a number drawn by chance. A folder that was put back from a copy has forgotten
     // which lives followed, so counting on from what it remembers would name two lives alike.
@@ -272,6 +287,8 @@ fn open_engine(
         data: config.data.clone(),
         member,
         policy,
+        revoked: membership.revoked,
+        twins: membership.twin_nodes()?,
         clock: Arc::clone(clock),
         journal,
         cache_bytes: u64::from(config.limits.cache_mib) << 20,
@@ -386,7 +403,7 @@ async fn serve_until(config: Config, stop: impl Future<Output = ()>) -> Result<(
         info!(%error, "no service manager to tell");
     }
     let renewing = keep_renewed(config.clone(), identity, township, Arc::clone(&clock), net.clone());
-    let remembering = remember_thaw(data.clone(), engine.clone());
+    let remembering = remember_standing(data.clone(), engine.clone());
     let tidying = engine::tidy_regularly(engine.clone());
     let end = tokio::select! {
         () = stop => Ok(()),
@@ -464,18 +481,24 @@ async fn renew_if_due(
     Ok(())
 }
 
-/// Stores that a restored node may spend again, once the replica says so.
-async fn remember_thaw(data: PathBuf, engine: Handle) {
+/// Stores who may spend and who may connect, whenever the replica has changed its mind.
+async fn remember_standing(data: PathBuf, engine: Handle) {
     let mut changes = engine.changes();
     loop {
         let stored = Membership::load(&data);
-        let frozen = engine.ask(|replica| replica.is_frozen()).await;
-        if let (Ok(mut membership), Ok(frozen)) = (stored, frozen)
-            && membership.frozen != frozen
-        {
-            membership.frozen = frozen;
-            if let Err(refusal) = membership.save(&data) {
-                error!(%refusal, "frozen state not stored");
+        let standing = engine
+            .ask(|replica| {
+                let twins: Vec<String> = replica.twins().map(|node| node.to_string()).collect();
+                (replica.is_frozen(), replica.was_revoked(), twins)
+            })
+            .await;
+        if let (Ok(mut membership), Ok((frozen, revoked, twins))) = (stored, standing) {
+            let known = (membership.frozen, membership.revoked, membership.twins.clone());
+            if known != (frozen, revoked, twins.clone()) {
+                (membership.frozen, membership.revoked, membership.twins) = (frozen, revoked, twins);
+                if let Err(refusal) = membership.save(&data) {
+                    error!(%refusal, "standing not stored");
+                }
             }
         }
         let pause = tokio::time::sleep(std::time::Duration::from_secs(5));

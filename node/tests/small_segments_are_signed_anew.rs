@@ -30,6 +30,8 @@ fn start(data: &Path) -> Handle {
     let settings = Settings {
         data: data.to_owned(),
         member,
+        revoked: false,
+        twins: Vec::new(),
         clock,
         journal: JournalOptions::default(),
         cache_bytes: 1 << 20,

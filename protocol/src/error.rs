@@ -77,6 +77,10 @@ codes! {
     Busy "XY-134" Local "too much is waiting" "try again in a moment" "待处理的请求过多" "请稍后重试";
     NotReady "XY-135" Local "the node is not enrolled or not running" "run init or enroll join, then serve" "节点未入网或未运行" "请先执行 init 或 enroll join，再执行 serve";
     AccountElsewhere "XY-136" Input "the account number is used in more than one village" "give the account another number; if both are in use, the township decides which village keeps it" "该账号在不止一个村使用" "请换用新的账号；两村都已使用的，由镇里决定哪个村保留";
+    TownshipNode "XY-137" Input "the township's own node cannot be revoked" "revoke nodes of villages and merchants; a lost township node is put back from its backup" "镇自己的节点不能吊销" "只能吊销村和商户的节点；镇节点丢失时请从备份恢复";
+    UnknownNode "XY-138" Input "no such node" "the node's id stands in its status and in the township's" "没有这个节点" "节点编号见该节点和镇节点的 status";
+    NodeRevoked "XY-139" Local "this node was revoked; what it writes counts nowhere" "ask the township for a token and enrol again in a new data folder" "本节点已被吊销，写入不再有效" "请向镇里索取令牌，在新的数据目录重新入网";
+    TwinRunning "XY-140" Local "two copies of this node are running; both are frozen" "stop one of them for good, then readmit the node at the township" "本节点有两份同时在运行，均已暂停兑换" "请永久停用其中一份，再到镇节点上执行 readmit";
     BadSegment "XY-201" Peer "malformed segment" "the sender is at fault; its data is quarantined" "数据段格式错误" "责任在发送方，其数据已隔离";
     BadSignature "XY-202" Peer "signature does not match the author" "the sender or a relay altered it; refused" "签名与作者不符" "发送方或转发方改动了内容，已拒绝";
     UnknownAuthor "XY-203" Peer "author not in the directory" "it is asked for again once the directory has arrived" "作者不在名录中" "名录到达后会重新请求";

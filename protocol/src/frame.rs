@@ -39,6 +39,27 @@ pub struct Hello {
     pub clock: Hlc,
     /// Digests of what both sides may hold.
     pub marks: Marks,
+    /// Which life of the sender this is. Appended to the payload: a node that has not heard of it skips it, and one
+    /// that does not say it leaves none.
+    #[serde(skip)]
+    pub life: Option<u32>,
+}
+
+impl Hello {
+    fn encode(&self) -> postcard::Result<Vec<u8>> {
+        let payload = postcard::to_stdvec(self)?;
+        match self.life {
+            Some(life) => postcard::to_extend(&life, payload),
+            None => Ok(payload),
+        }
+    }
+
+    fn decode(payload: &[u8]) -> Result<Hello, Refusal> {
+        let (mut hello, rest) = postcard::take_from_bytes::<Hello>(payload).map_err(|error| bad(&error.to_string()))?;
+        // What a later version appends behind it is skipped.
+        hello.life = if rest.is_empty() { None } else { Some(read(rest)?) };
+        Ok(hello)
+    }
 }
 
 /// Digests of the documents in the scope of both sides.
@@ -94,7 +115,7 @@ impl Frame {
     /// As sent: length, type, payload.
     pub fn encode(&self) -> Vec<u8> {
         let payload = match self {
-            Frame::Hello(hello) => (1, postcard::to_stdvec(hello)),
+            Frame::Hello(hello) => (1, hello.encode()),
             Frame::OrgDocs(org, docs) => (2, postcard::to_stdvec(&(org, docs))),
             Frame::Vectors(vectors) => (3, postcard::to_stdvec(vectors)),
             Frame::Totals(segments, bytes) => (4, postcard::to_stdvec(&(segments, bytes))),
@@ -121,7 +142,7 @@ impl Frame {
     pub fn decode(bytes: &[u8]) -> Result<Option<Frame>, Refusal> {
         let Some((tag, payload)) = bytes.split_first() else { return Err(bad("empty")) };
         Ok(Some(match tag {
-            1 => Frame::Hello(read(payload)?),
+            1 => Frame::Hello(Hello::decode(payload)?),
             2 => {
                 let (org, docs) = read(payload)?;
                 Frame::OrgDocs(org, docs)
@@ -204,8 +225,10 @@ mod tests {
             org: "110112119201".parse().unwrap(),
             clock: Hlc(7),
             marks: Marks::Docs(vec![(1, 2), (3, 4)]),
+            life: Some(77),
         };
         vec![
+            Frame::Hello(Hello { life: None, ..hello.clone() }),
             Frame::Hello(hello),
             Frame::OrgDocs("110112119".parse().unwrap(), vec![(9, 9)]),
             Frame::Vectors(vec![DocVector { doc: doc.clone(), tips: vec![(actor, 5, 6)] }]),

@@ -50,14 +50,16 @@ impl Directory {
         self.orgs.get(org).map_or_else(|| SmolStr::from(org.as_str()), |o| o.name.clone())
     }
 
-    /// Why and when a node was revoked.
+    /// Why and when a node was revoked. A township's own nodes never are: a revocation of one, from whatever
+    /// version or hand, would leave nobody who could mend it.
     pub fn revocation(&self, node: NodeId) -> Option<&Revocation> {
-        self.revoked.get(&node)
+        let own = self.nodes.get(&node).is_some_and(|entry| entry.org.level() == Level::Township);
+        self.revoked.get(&node).filter(|_| !own)
     }
 
     /// The node that acts for an organisation and is not revoked; the lowest id if there are several.
     pub fn node_of(&self, org: &OrgCode) -> Option<NodeId> {
-        self.nodes.values().find(|n| n.org == *org && !self.revoked.contains_key(&n.node)).map(|n| n.node)
+        self.nodes.values().find(|n| n.org == *org && self.revocation(n.node).is_none()).map(|n| n.node)
     }
 
     /// The names of villages and merchants, for files that name them so.
@@ -222,6 +224,13 @@ impl Views {
     pub fn overspent(&self) -> impl Iterator<Item = &AccountId> {
         let known = self.book.iter().filter(|(account, _)| self.accounts.contains_key(*account));
         known.filter(|(_, totals)| totals.is_overspent()).map(|(account, _)| account)
+    }
+
+    /// Points of an account whose rights lie at revoked nodes: nobody can spend them.
+    pub fn stranded(&self, account: &AccountId) -> Points {
+        let totals = self.totals(account);
+        let revoked = totals.shares.iter().filter(|(node, _)| self.directory.revocation(*node).is_some());
+        revoked.map(|(node, _)| totals.share(*node).held.max(Points::ZERO)).sum()
     }
 
     /// Points that can still be spent, over all accounts.

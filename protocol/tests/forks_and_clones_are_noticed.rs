@@ -113,7 +113,7 @@ fn a_clone_is_noticed_through_the_township_and_stops_spending() {
             world.settle();
             assert!(world.replica(node).is_frozen(), "no township thaws a clone: {case}");
             let redeem = world::redeem("x1", "A1", 1);
-            assert_eq!(refusal(world.replica_mut(node), redeem), Code::Frozen, "{case}");
+            assert_eq!(refusal(world.replica_mut(node), redeem), Code::TwinRunning, "{case}");
         }
     }
 }

@@ -77,7 +77,15 @@ fn it_stays_frozen_while_a_single_lost_entry_is_missing() {
     let village = world.replica_mut(VILLAGE);
     let peer = xiangyue_protocol::replica::PeerId(900);
     village.connected(world::NOW, peer, township, org.clone());
-    let hello = Hello { min_version: 1, max_version: 1, node: township, org, clock: Hlc(0), marks: Marks::Docs(marks) };
+    let hello = Hello {
+        min_version: 1,
+        max_version: 1,
+        node: township,
+        org,
+        clock: Hlc(0),
+        marks: Marks::Docs(marks),
+        life: None,
+    };
     village.frame(world::NOW, peer, Frame::Hello(hello)).unwrap();
     assert!(village.is_frozen(), "the ledger's vector is awaited");
     village.frame(world::NOW, peer, Frame::Vectors(vec![vector])).unwrap();

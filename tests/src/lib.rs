@@ -11,7 +11,7 @@ mod replay;
 mod town;
 mod wait;
 
-pub use node::{Answer, Node, binary, example_config, journal_file, run};
+pub use node::{Answer, Node, binary, copy_folder, example_config, journal_file, run};
 pub use relay::Relay;
 pub use replay::{Outcome, replay};
 pub use town::{ACCOUNT, ITEM, MERCHANT, NEIGHBOUR, RULE, TOWNSHIP, Town, VILLAGE, award, grant, redeem};

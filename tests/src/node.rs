@@ -35,6 +35,20 @@ pub fn journal_file(node: &Node) -> PathBuf {
     files.filter(|path| path.extension().is_some_and(|end| end == "xyj")).max().unwrap()
 }
 
+/// Copies a folder as `cp -r` does.
+pub fn copy_folder(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let to = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy_folder(&entry.path(), &to);
+        } else {
+            std::fs::copy(entry.path(), to).unwrap();
+        }
+    }
+}
+
 /// What a command line came to.
 #[derive(Debug)]
 pub struct Answer {

@@ -5,20 +5,7 @@
 use std::path::Path;
 
 use serde_json::{Value, json};
-use xiangyue_tests::{ACCOUNT, Town, award, redeem, wait_until};
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let to = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy(&entry.path(), &to);
-        } else {
-            std::fs::copy(entry.path(), to).unwrap();
-        }
-    }
-}
+use xiangyue_tests::{ACCOUNT, Town, award, copy_folder as copy, redeem, wait_until};
 
 /// A folder moved to other hardware: what the product compares is the mark of the machine.
 fn as_of_another_machine(data: &Path) {
@@ -72,7 +59,7 @@ fn what_the_lost_life_spent_is_not_spent_again() {
 }
 
 #[test]
-fn an_old_folder_on_the_same_machine_is_noticed_when_the_township_speaks_and_heals() {
+fn an_old_folder_on_the_same_machine_is_noticed_at_once_and_heals() {
     let town = Town::with_rules();
     let mut village = town.village_with(50);
     town.wait_for_equal_heads(&village, 20);
@@ -86,7 +73,10 @@ fn an_old_folder_on_the_same_machine_is_noticed_when_the_township_speaks_and_hea
     std::fs::remove_dir_all(&village.data).unwrap();
     copy(&backup, &village.data);
 
+    town.township.pause_sync(true);
     village.start();
+    assert_eq!(village.command(&redeem("before", 50, None)), "XY-131", "a copy is known before anybody is met");
+    town.township.pause_sync(false);
     wait_until("its own entries are back", 40, || village.balance(ACCOUNT, "available") == Some(0));
     wait_until("thawed", 40, || village.status()["frozen"] == false);
     assert_eq!(village.command(&redeem("again", 1, None)), "XY-124");

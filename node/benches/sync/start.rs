@@ -46,6 +46,9 @@ pub(crate) fn measure() -> Outcome<Starts> {
         anchors: anchors.iter().map(|key| hex(key)).collect(),
         township: vec!["127.0.0.1:9".to_owned()],
         machine: machine_mark(),
+        folder: String::new(),
+        revoked: false,
+        twins: Vec::new(),
     };
     membership.save(folder.path())?;
     let (segments, bytes) = write_year(&world, folder.path())?;

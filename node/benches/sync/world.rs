@@ -177,6 +177,8 @@ impl World {
             data: data.to_owned(),
             member: self.member(&self.nodes[node], TOWNSHIP.parse()?),
             policy: xiangyue_protocol::policy::Policy::default(),
+            revoked: false,
+            twins: Vec::new(),
             clock: Arc::clone(&self.clock),
             journal: JournalOptions::default(),
             cache_bytes: 16 << 20,

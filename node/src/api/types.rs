@@ -14,6 +14,7 @@
 //! | `GET /export` | [`ExportQuery`] | bytes |
 //! | `POST /tokens` | [`TokenRequest`] | [`Token`] |
 //! | `POST /revoke` | [`RevokeRequest`] | [`Revoked`] |
+//! | `POST /readmit` | [`ReadmitRequest`] | [`Readmitted`] |
 //!
 //! A refusal of the whole request is an [`ErrorBody`] under the status that [`http_status`] gives. Times are
 //! milliseconds since 1970 UTC, points whole numbers, organisations codes, nodes 32 hexadecimal digits.
@@ -121,12 +122,13 @@ pub fn http_status(code: Code) -> u16 {
         | Code::UnknownVillage
         | Code::UnknownMerchant
         | Code::UnknownEntry
-        | Code::UnknownDocument => 404,
+        | Code::UnknownDocument
+        | Code::UnknownNode => 404,
         Code::RequestReused | Code::AlreadyReversed | Code::AccountExists | Code::InsufficientRights => 409,
         Code::TooLarge | Code::RequestTooLarge | Code::FileTooLarge => 413,
         Code::BadRequest => 400,
         Code::Busy => 429,
-        Code::NotReady | Code::Frozen | Code::ReadOnly => 503,
+        Code::NotReady | Code::Frozen | Code::ReadOnly | Code::TwinRunning | Code::NodeRevoked => 503,
         Code::DiskFull => 507,
         code if code.side() == Side::Input => 422,
         _ => 500,

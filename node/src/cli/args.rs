@@ -139,6 +139,9 @@ pub(crate) enum Verb {
         after_help = "Example:\n  xiangyue revoke 0f3a5c7e9b1d2f4a6c8e0a2b4d6f8091 --reason 设备遗失 --data ./town"
     )]
     Revoke(Revoke),
+    /// Let a node in again of which two copies were running, once only one is left (township only)
+    #[command(after_help = "Example:\n  xiangyue readmit 0f3a5c7e9b1d2f4a6c8e0a2b4d6f8091 --data ./town")]
+    Readmit(Readmit),
     /// Run a township with twelve villages below the temporary folder, or --data, check its figures, remove its files
     #[command(after_help = "Example:\n  xiangyue demo\n  xiangyue demo --exit --json")]
     Demo(Demo),
@@ -461,6 +464,13 @@ pub(crate) struct Revoke {
     /// Why, for people
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: String,
+}
+
+/// `readmit`.
+#[derive(Debug, Args)]
+pub(crate) struct Readmit {
+    /// Id of the node, 32 hexadecimal digits
+    pub(crate) node: NodeId,
 }
 
 /// `demo`.

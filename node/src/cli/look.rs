@@ -9,8 +9,8 @@ use super::output::{Show, exit};
 use super::table::{Side, Table, heading};
 use super::{Outcome, Session};
 use crate::api::types::{
-    DocContent, DocHistory, DocList, DocRow, GrantsStatus, Horizon, PeerStatus, Scope, SharedAccount, SharedAt, Stats,
-    Status, VillageStatus,
+    DocContent, DocHistory, DocList, DocRow, GrantsStatus, Hold, Horizon, PeerStatus, Scope, SharedAccount, SharedAt,
+    Stats, Status, VillageStatus,
 };
 use crate::i18n::{Lang, ago, bytes, count, moment, thousands};
 
@@ -110,15 +110,21 @@ fn granting(lang: Lang, grants: &GrantsStatus) -> String {
     }
 }
 
-fn writing(lang: Lang, status: &Status) -> &'static str {
+fn writing(lang: Lang, status: &Status) -> String {
     if status.read_only {
-        lang.pick("只读：磁盘故障，请查看日志", "read-only after a disk fault; see the log")
-    } else if status.disk.is_full() {
-        lang.pick("暂停：磁盘空间不足，清理后自行恢复", "waiting: the disk is full; it goes on once there is room")
-    } else if status.frozen {
-        lang.pick("暂停兑换：恢复后尚未取回自己的记录", "spending frozen until its own entries are fetched back")
-    } else {
-        lang.pick("正常", "normal")
+        return lang.pick("只读：磁盘故障，请查看日志", "read-only after a disk fault; see the log").to_owned();
+    }
+    if status.disk.is_full() {
+        return lang
+            .pick("暂停：磁盘空间不足，清理后自行恢复", "waiting: the disk is full; it goes on once there is room")
+            .to_owned();
+    }
+    match status.hold {
+        None => lang.pick("正常", "normal").to_owned(),
+        Some(Hold::Restored) => lang
+            .pick("暂停兑换：恢复后尚未取回自己的记录", "spending frozen until its own entries are fetched back")
+            .to_owned(),
+        Some(hold) => hold.words(lang),
     }
 }
 
@@ -414,6 +420,8 @@ mod tests {
     fn a_read_only_node_says_so() {
         let mut status = sample::status();
         assert!(status.show(Lang::En).contains("normal"));
+        status.hold = Some(Hold::Revoked);
+        assert!(status.show(Lang::En).contains("this node was revoked"));
         status.disk.free = 63 << 20;
         let text = status.show(Lang::Zh);
         assert!(text.contains("暂停：磁盘空间不足") && text.contains("剩余不足 64.0 MiB 时停止写入"), "{text}");

@@ -86,6 +86,7 @@ fn dispatch(session: &Session, command: Verb) -> Outcome {
         Verb::Enroll(Enroll::Join(args)) => setup::join(session, args),
         Verb::Serve(args) => setup::serve(session, &args),
         Verb::Revoke(args) => setup::revoke(session, args),
+        Verb::Readmit(args) => setup::readmit(session, &args),
         Verb::Demo(args) => setup::demo(session, &args),
         Verb::Status => look::status(session),
         Verb::Stats(args) => look::stats(session, &args),

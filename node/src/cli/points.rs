@@ -55,8 +55,25 @@ impl Show for Balance {
         let mut points = |zh: &str, en: &str, value: i64| table.row([lang.pick(zh, en).into(), thousands(value)]);
         points("可用积分", "available", self.available.0);
         points("　其中本节点可用", "  of it at this node", self.held_here.0);
+        let standing = self.held_elsewhere.iter().filter(|held| !held.revoked);
+        let named: Vec<&str> = standing.map(|held| held.name.as_str()).collect();
         for held in &self.held_elsewhere {
-            points(&format!("　其中 {} 可用", held.name), &format!("  of it at {}", held.name), held.points.0);
+            let node = held.node.get(..8).unwrap_or(&held.node);
+            if held.revoked {
+                points(
+                    &format!("　滞留在 {} 已吊销节点 {node}", held.name),
+                    &format!("  stranded at {}, revoked node {node}", held.name),
+                    held.points.0,
+                );
+            } else if named.iter().filter(|name| **name == held.name).count() > 1 {
+                points(
+                    &format!("　其中 {} 节点 {node} 可用", held.name),
+                    &format!("  of it at {}, node {node}", held.name),
+                    held.points.0,
+                );
+            } else {
+                points(&format!("　其中 {} 可用", held.name), &format!("  of it at {}", held.name), held.points.0);
+            }
         }
         points("累计获得", "earned", self.earned.0);
         points("累计兑换", "redeemed", self.redeemed.0);
@@ -160,7 +177,9 @@ mod tests {
             org: "110112119M01".parse().unwrap(),
             name: "爱心驿站".into(),
             points: Points(100),
+            revoked: false,
         };
+        let lost = Held { node: "1e6271bcbcde".into(), points: Points(7), revoked: true, ..held.clone() };
         let balance = Balance {
             account: "A1".parse().unwrap(),
             village: "110112119201".parse().unwrap(),
@@ -170,7 +189,8 @@ mod tests {
             cohort: Some(Cohort::Villager),
             available: Points(1_205),
             held_here: Points(1_105),
-            held_elsewhere: vec![held],
+            held_elsewhere: vec![held, lost],
+            stranded: Points(7),
             earned: Points(1_300),
             redeemed: Points(95),
             reversed: Points::ZERO,
@@ -181,7 +201,11 @@ mod tests {
         let text = balance.show(Lang::Zh);
         assert!(text.contains("其中 爱心驿站 可用") && text.contains("1,105"), "{text}");
         assert!(text.ends_with("截至 2021-01-26 00:00:00\n"), "{text}");
-        assert!(balance.show(Lang::En).contains("of it at 爱心驿站"));
+        let text = balance.show(Lang::En);
+        assert!(
+            text.contains("of it at 爱心驿站") && text.contains("stranded at 爱心驿站, revoked node 1e6271bc"),
+            "{text}"
+        );
         let at_merchant =
             Balance { village: "110112119M01".parse().unwrap(), village_name: "爱心驿站".into(), ..balance };
         assert!(at_merchant.show(Lang::Zh).contains("本节点不掌握"), "a merchant is not a village");

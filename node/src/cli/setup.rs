@@ -12,7 +12,9 @@ use super::output::{Show, exit};
 use super::table::{Side, Table, heading};
 use super::{Outcome, Session, file_refusal};
 use crate::api::client::Failure;
-use crate::api::types::{DemoReport, GoldenRow, RevokeRequest, Revoked, Token, TokenRequest};
+use crate::api::types::{
+    DemoReport, GoldenRow, ReadmitRequest, Readmitted, RevokeRequest, Revoked, Token, TokenRequest,
+};
 use crate::config;
 use crate::i18n::{Lang, count, moment, thousands};
 use crate::run::{self, DemoOptions, InitDone, InitRequest, JoinDone, JoinRequest};
@@ -89,6 +91,12 @@ pub(super) fn revoke(session: &Session, args: args::Revoke) -> Outcome {
     let request = RevokeRequest { node: args.node.to_string(), reason: args.reason };
     let revoked: Revoked = session.client()?.post("/revoke", &request)?;
     session.output.answer(&revoked).map(|()| exit::OK)
+}
+
+pub(super) fn readmit(session: &Session, args: &args::Readmit) -> Outcome {
+    let request = ReadmitRequest { node: args.node.to_string() };
+    let readmitted: Readmitted = session.client()?.post("/readmit", &request)?;
+    session.output.answer(&readmitted).map(|()| exit::OK)
 }
 
 pub(super) fn demo(session: &Session, args: &args::Demo) -> Outcome {
@@ -173,9 +181,25 @@ impl Show for TokenFile<'_> {
 impl Show for Revoked {
     fn show(&self, lang: Lang) -> String {
         let (node, org, at) = (&self.node, &self.org, moment(self.at));
+        if self.already {
+            return lang.pick(
+                format!("{org} 的节点 {node} 已于 {at} 吊销\n"),
+                format!("node {node} of {org} had been revoked already, at {at}\n"),
+            );
+        }
         lang.pick(
             format!("已吊销 {org} 的节点 {node}，自 {at} 起其写入不再有效\n"),
             format!("revoked node {node} of {org}; what it writes after {at} does not count\n"),
+        )
+    }
+}
+
+impl Show for Readmitted {
+    fn show(&self, lang: Lang) -> String {
+        let node = &self.node;
+        lang.pick(
+            format!("节点 {node} 可以重新联网；与镇核对后即恢复兑换\n"),
+            format!("node {node} may connect again; it spends once it has compared with the township\n"),
         )
     }
 }

@@ -9,7 +9,7 @@ pub(crate) mod sample;
 use askama::Template;
 use xiangyue_protocol::{Code, OrgCode, Refusal};
 
-use crate::api::types::{GoldenRow, Scope, Stats, Status, VillageStatus};
+use crate::api::types::{GoldenRow, Hold, Scope, Stats, Status, VillageStatus};
 use crate::i18n::{self, Lang, bytes, count, moment, thousands};
 
 /// The page of a township's node.
@@ -218,13 +218,21 @@ fn warnings(lang: Lang, status: &Status, stats: &Stats) -> Vec<String> {
         format!("{}：{}", code.zh(), code.zh_advice()),
         format!("{}: {}", code.en(), code.en_advice()),
     );
-    let code = Code::Frozen;
-    warn(status.frozen, format!("{}：{}", code.zh(), code.zh_advice()), format!("{}: {}", code.en(), code.en_advice()));
+    if let Some(hold) = status.hold {
+        warn(true, hold.words(Lang::Zh), hold.words(Lang::En));
+    }
     let code = Code::DiskFull;
     warn(
         status.disk.is_full(),
         format!("{}：{}", code.zh(), code.zh_advice()),
         format!("{}: {}", code.en(), code.en_advice()),
+    );
+    let twins = status.villages.iter().filter(|village| !village.twins.is_empty());
+    let names: Vec<&str> = twins.map(|village| village.name.as_str()).collect();
+    warn(
+        !names.is_empty(),
+        format!("{}：{}", names.join("、"), Hold::Twin.words(Lang::Zh)),
+        format!("{}: {}", names.join(", "), Hold::Twin.words(Lang::En)),
     );
     let authors = status.quarantined;
     warn(
@@ -340,8 +348,11 @@ mod tests {
         status.read_only = true;
         status.certificate_days = 3;
         status.shared_accounts_total = 2;
+        status.hold = Some(Hold::Revoked);
+        status.villages[0].twins = vec!["0f3a5c7e9b1d2f4a6c8e0a2b4d6f8091".to_owned()];
         let html = ConsolePage::new(Lang::Zh, &status, &sample::stats(), &[]).html().unwrap();
         assert!(html.contains("磁盘故障，节点已转为只读") && html.contains("3 天后到期"));
         assert!(html.contains("有 2 个账号在不止一个村开户"));
+        assert!(html.contains("本节点已被吊销") && html.contains("谢楼村：本节点有两份同时在运行"), "{html}");
     }
 }

@@ -51,6 +51,8 @@ pub(crate) fn status() -> Status {
         changes_behind: row.6,
         caught_up: row.6 == 0,
         enrolled: true,
+        revoked: 0,
+        twins: Vec::new(),
     };
     let mut villages: Vec<_> = VILLAGES.iter().enumerate().map(village_status).collect();
     villages.push(VillageStatus {
@@ -61,6 +63,8 @@ pub(crate) fn status() -> Status {
         changes_behind: 0,
         caught_up: true,
         enrolled: true,
+        revoked: 0,
+        twins: Vec::new(),
     });
     let peers = villages.iter().map(|village| PeerStatus {
         node: "5be0c1d27f3a4e869a0b1c2d3e4f5061".to_owned(),
@@ -84,6 +88,7 @@ pub(crate) fn status() -> Status {
         listen: "0.0.0.0:7443".to_owned(),
         read_only: false,
         frozen: false,
+        hold: None,
         certificate_days: 71,
         disk: Disk { free: 61 << 30, total: 118 << 30, reserve: 64 << 20 },
         documents: 197,

@@ -59,6 +59,8 @@ pub(super) enum Request {
     Wake,
     Reissue(Vec<Segment>, oneshot::Sender<Result<(), Refusal>>),
     Recut(Vec<Crowd>),
+    TurnedAway(Code),
+    Readmit(NodeId, oneshot::Sender<Result<(), Refusal>>),
     Stop(oneshot::Sender<()>),
 }
 
@@ -175,6 +177,22 @@ impl Handle {
     /// Asks connected peers for these runs in fewer pieces.
     pub(super) async fn recut(&self, crowds: Vec<Crowd>) -> Result<(), Refusal> {
         self.request(Request::Recut(crowds)).await
+    }
+
+    /// Tells that this node's own township, proven by its certificate, has turned it away.
+    pub async fn turned_away(&self, code: Code) {
+        // When the engine has stopped there is nobody left to tell.
+        let _ = self.request(Request::TurnedAway(code)).await;
+    }
+
+    /// Lets a node in again that was kept out for running twice.
+    ///
+    /// # Errors
+    /// [`Code::UnknownNode`] when it is not kept out; [`Code::NotReady`] when the node is stopping.
+    pub async fn readmit(&self, node: NodeId) -> Result<(), Refusal> {
+        let (reply, answer) = oneshot::channel();
+        self.request(Request::Readmit(node, reply)).await?;
+        answer.await.map_err(|_| gone())?
     }
 
     /// Keys of the authors known now.

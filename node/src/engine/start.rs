@@ -12,7 +12,7 @@ use xiangyue_protocol::doc::Doc;
 use xiangyue_protocol::policy::Policy;
 use xiangyue_protocol::replica::{Member, Replica};
 use xiangyue_protocol::segment::Sealed;
-use xiangyue_protocol::{Code, DocId, Hlc, Refusal};
+use xiangyue_protocol::{Code, DocId, Hlc, NodeId, Refusal};
 
 use super::Segments;
 use super::handle::{Handle, Problem};
@@ -33,6 +33,10 @@ pub struct Settings {
     pub member: Member,
     /// How it spreads what is new, and grants rights.
     pub policy: Policy,
+    /// Whether the node has been told that it was revoked.
+    pub revoked: bool,
+    /// At a township: nodes that are kept out for running twice.
+    pub twins: Vec<NodeId>,
     /// The trusted clock.
     pub clock: Arc<Clock>,
     /// How journal files are kept.
@@ -105,7 +109,7 @@ fn new_life(recovery: &Recovery, known: &Losses, missing: bool) -> Option<(&'sta
 /// When the journal cannot be opened, or `remember` fails.
 pub fn open(settings: Settings, remember: impl FnOnce(u32, bool) -> Result<(), Refusal>) -> Result<Opened, Refusal> {
     let began = Instant::now();
-    let Settings { data, mut member, policy, clock, journal, cache_bytes } = settings;
+    let Settings { data, mut member, policy, revoked, twins, clock, journal, cache_bytes } = settings;
     let mut index = SledIndex::open(&data.join("index"), SledOptions { cache_bytes, ..SledOptions::default() })?;
     if let Some(why) = index.rebuilt() {
         warn!(why, "index set aside, rebuilding");
@@ -133,6 +137,7 @@ pub fn open(settings: Settings, remember: impl FnOnce(u32, bool) -> Result<(), R
     let (incarnation, frozen) = (member.incarnation, member.frozen);
     remember(incarnation, frozen)?;
     let mut replica = Replica::new(member)?;
+    replica.restore_standing(revoked, twins);
     replica.raise_clock(note.clock);
     for (id, doc) in docs {
         replica.restore(id, doc);

@@ -143,6 +143,15 @@ impl Engine {
                 self.reissued.push((reply, done));
             }
             Request::Recut(crowds) => self.replica.recut(crowds),
+            Request::TurnedAway(code) => {
+                self.replica.turned_away(code);
+                self.standing_changed();
+            }
+            Request::Readmit(node, reply) => {
+                // The asker may have gone away.
+                let _ = reply.send(self.replica.readmit(node));
+                self.standing_changed();
+            }
             Request::Stop(_) => {}
         }
     }
@@ -238,7 +247,12 @@ impl Engine {
                 }
             }
             Effect::Close(peer, refusal) => self.close(peer, refusal),
-            Effect::Alarm(alarm) => report(&alarm),
+            Effect::Alarm(alarm) => {
+                report(&alarm);
+                if matches!(alarm, Alarm::Twins { .. } | Alarm::Cloned) {
+                    self.standing_changed();
+                }
+            }
         }
     }
 
@@ -256,6 +270,11 @@ impl Engine {
         self.send(peer, Outgoing::Close(refusal));
         self.peers.remove(&peer);
         self.replica.disconnected(peer);
+    }
+
+    /// Who may write and connect is stored at once, not when a document next changes.
+    fn standing_changed(&self) {
+        self.changed.send_modify(|count| *count += 1);
     }
 
     /// Stores changed documents in the index. A failure costs time at the next start, nothing else.
@@ -295,7 +314,11 @@ impl Engine {
 fn report(alarm: &Alarm) {
     match alarm {
         Alarm::Forked { doc, actor, seq } => error!(%doc, author = %actor, seq, "fork: one number, two contents"),
-        Alarm::Cloned => error!("another node writes under this node's name: spending is frozen"),
+        Alarm::Cloned => error!(advice = Code::TwinRunning.en_advice(), "{}", Code::TwinRunning.en()),
+        Alarm::Revoked => error!(advice = Code::NodeRevoked.en_advice(), "{}", Code::NodeRevoked.en()),
+        Alarm::Twins { node } => {
+            error!(%node, "two copies of this node are running; both are kept out until it is readmitted");
+        }
         Alarm::Quarantined { author, refusal } => warn!(%author, %refusal, "author quarantined"),
     }
 }

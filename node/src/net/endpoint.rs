@@ -4,7 +4,7 @@ use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use quinn::{Connection, Endpoint, Incoming};
+use quinn::{Connection, ConnectionError, Endpoint, Incoming};
 use tokio::sync::watch;
 use tracing::{debug, info, warn};
 use xiangyue_protocol::frame::Frame;
@@ -12,7 +12,7 @@ use xiangyue_protocol::replica::PeerId;
 use xiangyue_protocol::{Code, NodeId, OrgCode, Refusal};
 
 use super::enrol::Registrar;
-use super::goodbye::{self, Goodbye};
+use super::goodbye::{self, End, Goodbye};
 use super::peers::{PeerInfo, Peers};
 use super::reset::endpoint_config;
 use super::session;
@@ -210,13 +210,22 @@ impl Net {
             return Ok(node);
         };
         info!(%node, %org, dialled, "connected");
-        let (end, last) = session::run(connection, peer, node, org, self.engine.clone(), traffic).await;
+        let of_township = org == *domain.township();
+        let (end, last) = session::run(connection.clone(), peer, node, org, self.engine.clone(), traffic).await;
         self.peers.leave(node, peer, self.settings.clock.now(), last);
         match &end {
             Ok(end) => info!(%node, %end, "disconnected"),
             Err(refusal) => info!(%node, %refusal, "disconnected"),
         }
+        // What its own township says of this node is believed: the certificate proves who said it.
+        if let (Err(refusal), true, Some(ConnectionError::ApplicationClosed(_))) =
+            (&end, of_township, connection.close_reason())
+        {
+            self.engine.turned_away(refusal.code()).await;
+        }
         match end {
+            // Another process under this node's name may have taken its place: calling at once would take it back.
+            Ok(End::There(Goodbye::Replaced)) => Err(Refusal::new(Code::Busy, "replaced")),
             // A peer that says no, or that is told no, is not called again at once.
             Err(refusal) if refusal.code() != Code::Network => Err(refusal),
             _ => Ok(node),
@@ -228,13 +237,12 @@ impl Net {
         let listed = self
             .engine
             .ask(move |replica| {
-                let directory = &replica.views().directory;
-                (directory.node(node).map(|entry| entry.org.clone()), directory.revocation(node).is_some())
+                replica.may_connect(node)?;
+                Ok(replica.views().directory.node(node).map(|entry| entry.org.clone()))
             })
             .await?;
-        match listed {
-            (_, true) => Err(Refusal::new(Code::Revoked, node)),
-            (Some(listed), _) if listed != *org => Err(Refusal::new(Code::BadCertificate, node)),
+        match listed? {
+            Some(listed) if listed != *org => Err(Refusal::new(Code::BadCertificate, node)),
             _ => Ok(()),
         }
     }

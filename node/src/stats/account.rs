@@ -63,6 +63,7 @@ pub fn balance(replica: &Replica, account: &AccountId, as_of: Millis) -> Result<
     // Without the register (a merchant's node) only a part of the entries is here: what other nodes hold is unknown.
     let known = register.is_some();
     let elsewhere = totals.shares.iter().filter(|(node, share)| known && *node != me && share.held != Points::ZERO);
+    let stranded = if known { views.stranded(account) } else { Points::ZERO };
     let returned = slips(replica, account)
         .iter()
         .filter(|found| found.slip.sort == Sort::Redemption && found.slip.reversed)
@@ -80,14 +81,16 @@ pub fn balance(replica: &Replica, account: &AccountId, as_of: Millis) -> Result<
         village,
         holder: register.map(|(_, account)| account.holder),
         cohort: register.map(|(_, account)| account.cohort),
-        available: if known { totals.available() } else { totals.share(me).held },
+        available: if known { totals.available() - stranded } else { totals.share(me).held },
         held_here: totals.share(me).held,
         held_elsewhere: elsewhere
             .map(|(node, share)| {
                 let (org, name) = org_of(replica, *node);
-                Held { node: node.to_string(), org, name, points: share.held }
+                let revoked = views.directory.revocation(*node).is_some();
+                Held { node: node.to_string(), org, name, points: share.held, revoked }
             })
             .collect(),
+        stranded,
         earned: totals.earned,
         redeemed: totals.redeemed + returned,
         reversed: totals.reversed,

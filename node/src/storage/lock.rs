@@ -7,6 +7,9 @@ use xiangyue_protocol::{Code, Refusal};
 
 use super::{disk_error, private};
 
+/// Name of the lock file. It is made once and never removed.
+pub const LOCK_FILE: &str = "lock";
+
 /// Holds the data folder for this process. Released when dropped, also by the kernel when the process dies.
 #[derive(Debug)]
 pub struct DataLock {
@@ -15,13 +18,13 @@ pub struct DataLock {
 }
 
 impl DataLock {
-    /// Takes the lock of `data`, creating the folder when it is not there.
+    /// Takes the lock of `data`, creating the folder when it is not there, and closes it to other users.
     ///
     /// # Errors
     /// [`Code::InUse`] when another process holds it, [`Code::Disk`] when the folder cannot be used.
     pub fn acquire(data: &Path) -> Result<DataLock, Refusal> {
         private::make(data).map_err(|e| disk_error("data folder", &e))?;
-        let path = data.join("lock");
+        let path = data.join(LOCK_FILE);
         let file = OpenOptions::new()
             .create(true)
             .truncate(false)

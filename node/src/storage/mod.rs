@@ -23,7 +23,7 @@ mod tests;
 pub use disk::{Access, Disk, DiskFile, RealDisk};
 pub use index::{Index, SledIndex, SledOptions};
 pub use journal::{Journal, Options as JournalOptions, Position, Reader, Recovery};
-pub use lock::DataLock;
+pub use lock::{DataLock, LOCK_FILE};
 
 /// Bytes free for us and bytes in all on the disk that holds `dir`; zeros when it does not say.
 pub fn disk_space(dir: &std::path::Path) -> (u64, u64) {

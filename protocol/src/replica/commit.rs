@@ -14,7 +14,7 @@ use crate::id::{DocId, Kind};
 use crate::mutant::Mutant;
 use crate::org::{Level, OrgCode};
 use crate::record::{Record, limits};
-use crate::schema::{Account, AccountId, Award, Entry, Grant, Points, Redemption, RequestId, Reversal};
+use crate::schema::{Account, AccountId, Award, Entry, Grant, Points, Redemption, RequestId, Reversal, Revocation};
 use crate::segment::{Header, Segment};
 use crate::summary::{Fact, Slip, Sort, Summary};
 use crate::time::{Date, Millis, Month};
@@ -158,12 +158,13 @@ impl Replica {
     }
 
     fn judge(&mut self, command: &Command, today: Date, undo: &mut Option<Undo>) -> Result<Outcome, Refusal> {
+        if self.was_revoked() {
+            return Err(Refusal::new(Code::NodeRevoked, self.node));
+        }
         match command {
             Command::Org(org) => self.put_fact(self.township_doc(Kind::Directory, today)?, org.to_record(), undo),
             Command::Node(node) => self.put_fact(self.township_doc(Kind::Directory, today)?, node.to_record(), undo),
-            Command::Revoke(revocation) => {
-                self.put_fact(self.township_doc(Kind::Directory, today)?, revocation.to_record(), undo)
-            }
+            Command::Revoke(revocation) => self.revoke(revocation, today, undo),
             Command::Rule(rule) => {
                 self.put_fact(self.township_doc(Kind::Rules, rule.effective_from)?, rule.to_record(), undo)
             }
@@ -209,6 +210,24 @@ impl Replica {
             return if same { Ok(Outcome::Already) } else { Err(Refusal::new(code, &record.key)) };
         }
         Ok(self.stage(id, record, undo))
+    }
+
+    /// A township without a node of its own could never be mended, so its nodes are out of reach of this.
+    fn revoke(&mut self, revocation: &Revocation, today: Date, undo: &mut Option<Undo>) -> Result<Outcome, Refusal> {
+        let id = self.township_doc(Kind::Directory, today)?;
+        let record = revocation.to_record();
+        self.may_write(&id, &record)?;
+        let (node, directory) = (revocation.node, &self.views.directory);
+        if self.is_township(node) {
+            return Err(Refusal::new(Code::TownshipNode, node));
+        }
+        if directory.node(node).is_none() {
+            return Err(Refusal::new(Code::UnknownNode, node));
+        }
+        if directory.revocation(node).is_some() {
+            return Ok(Outcome::Already);
+        }
+        self.put_fact(id, record, undo)
     }
 
     fn open_account(
@@ -354,8 +373,8 @@ impl Replica {
 
     /// The one check before rights are given up: redeemed, granted.
     pub(super) fn may_spend(&self, account: &AccountId, points: Points) -> Result<(), Refusal> {
-        if self.frozen {
-            return Err(Refusal::new(Code::Frozen, account));
+        if let Some(hold) = self.hold() {
+            return Err(Refusal::new(hold.code(), account));
         }
         let held = self.views.totals(account).share(self.node).held;
         let granted_too = || self.has(Mutant::SpendGrantedTwice) && self.views.totals(account).available() >= points;
@@ -394,9 +413,9 @@ impl Replica {
         if let Some(outcome) = self.entered(&entry)? {
             return Ok(outcome);
         }
-        if self.frozen {
+        if let Some(hold) = self.hold() {
             // What is reversed may have been spent, granted away or reversed already by entries not yet back.
-            return Err(Refusal::new(Code::Frozen, &request.of));
+            return Err(Refusal::new(hold.code(), &request.of));
         }
         if slip.reversed && !self.has(Mutant::ReverseTwice) {
             return Err(Refusal::new(Code::AlreadyReversed, &request.of));

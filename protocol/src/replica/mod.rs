@@ -32,6 +32,7 @@ mod propagate;
 mod receive;
 mod reissue;
 mod session;
+mod standing;
 
 pub use commit::Mode;
 pub use grant::GrantStatus;
@@ -39,6 +40,8 @@ use grant::Review;
 use propagate::Spread;
 use session::Session;
 pub use session::{PeerId, SessionStatus};
+pub use standing::Hold;
+use standing::Standing;
 
 /// Authors whose segments were refused that are remembered; the lowest ids make room.
 const QUARANTINED_AUTHORS: usize = 256;
@@ -75,8 +78,15 @@ pub enum Alarm {
         /// From which number on they differ, as far as known.
         seq: u64,
     },
-    /// Another process writes under this node's own name and incarnation.
+    /// Another process runs under this node's own name.
     Cloned,
+    /// This node was revoked.
+    Revoked,
+    /// At a township: two processes run under one node's name.
+    Twins {
+        /// Which.
+        node: NodeId,
+    },
     /// An author's segment was refused.
     Quarantined {
         /// Who.
@@ -197,8 +207,7 @@ pub struct Replica {
     keys: KeyRing,
     clock: Hlc,
     frozen: bool,
-    /// Another process has written under this node's name and life: no township can thaw that.
-    cloned: bool,
+    standing: Standing,
     staged: BTreeMap<DocId, Vec<Record>>,
     next_ticket: u64,
     tickets: Vec<Ticket>,
@@ -232,7 +241,7 @@ impl Replica {
             views: Views::default(),
             keys: KeyRing::default(),
             clock: Hlc::default(),
-            cloned: false,
+            standing: Standing::default(),
             staged: BTreeMap::new(),
             next_ticket: 0,
             tickets: Vec::new(),

@@ -14,7 +14,7 @@ impl Replica {
         let mut put = |part: &dyn std::fmt::Debug| {
             hasher.update(format!("{part:?};").as_bytes());
         };
-        put(&(self.member.incarnation, self.frozen, self.cloned));
+        put(&(self.member.incarnation, self.frozen, &self.standing));
         put(&(&self.docs, &self.staged, &self.tickets, &self.quarantine, &self.forked));
         put(&self.sessions);
         put(&self.spread.print());

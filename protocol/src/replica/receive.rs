@@ -145,14 +145,6 @@ impl Replica {
             _ => Ok(()),
         }
     }
-
-    /// Somebody else writes under this node's own name and life: nothing more may be spent here.
-    fn note_clone(&mut self) {
-        if !self.cloned {
-            self.emit(Effect::Alarm(Alarm::Cloned));
-        }
-        (self.cloned, self.frozen) = (true, true);
-    }
 }
 
 /// The first number under which a segment and the branch that is here hold different changes.

@@ -143,14 +143,14 @@ impl Replica {
             link: self.new_link(&org),
         };
         self.sessions.insert(peer, session);
-        if self.is_revoked(node) {
-            self.emit(Effect::Close(peer, Refusal::new(Code::Revoked, node)));
+        if let Err(refusal) = self.may_connect(node) {
+            self.emit(Effect::Close(peer, refusal));
             return;
         }
         let marks = self.marks_for(&org);
         let clock = self.tick(now);
-        let org = self.member.org.clone();
-        let hello = Hello { min_version: LOWEST, max_version: VERSION, node: self.node, org, clock, marks };
+        let (org, life) = (self.member.org.clone(), Some(self.member.incarnation));
+        let hello = Hello { min_version: LOWEST, max_version: VERSION, node: self.node, org, clock, marks, life };
         self.emit(Effect::Send(peer, Frame::Hello(hello)));
     }
 
@@ -167,14 +167,16 @@ impl Replica {
     /// [`Code::BadFrame`] and [`Code::BadVersion`]; the driver closes the connection.
     pub fn frame(&mut self, now: Millis, peer: PeerId, frame: Frame) -> Result<(), Refusal> {
         self.heard(now, peer);
-        if let Some(session) = self.sessions.get(&peer)
-            && self.is_revoked(session.node)
-        {
-            return Err(Refusal::new(Code::Revoked, session.node));
+        if let Some(session) = self.sessions.get(&peer) {
+            self.may_connect(session.node)?;
         }
         let greeted = self.sessions.get(&peer).is_some_and(|session| session.greeted);
         match frame {
-            Frame::Hello(hello) if !greeted => self.greet(now, peer, hello)?,
+            Frame::Hello(hello) if !greeted => {
+                let life = hello.life;
+                self.greet(now, peer, hello)?;
+                self.lives_as(peer, life);
+            }
             _ if !greeted => return Err(Refusal::new(Code::BadFrame, "before hello")),
             Frame::OrgDocs(org, docs) => self.compare_org(peer, &org, &docs),
             Frame::Vectors(vectors) => self.compare_vectors(peer, vectors),
@@ -230,6 +232,15 @@ impl Replica {
 
     pub(super) fn session_org(&self, peer: PeerId) -> Option<&OrgCode> {
         self.sessions.get(&peer).map(|session| &session.org)
+    }
+
+    pub(super) fn session_node(&self, peer: PeerId) -> Option<NodeId> {
+        self.sessions.get(&peer).map(|session| session.node)
+    }
+
+    /// The connections to a node.
+    pub(super) fn peers_of(&self, node: NodeId) -> Vec<PeerId> {
+        self.sessions.iter().filter(|(_, session)| session.node == node).map(|(peer, _)| *peer).collect()
     }
 
     pub(super) fn heard(&mut self, now: Millis, peer: PeerId) {
@@ -560,8 +571,8 @@ impl Replica {
                 && own.map(|((doc, actor), last)| last.saturating_sub(have(doc, *actor))).all(|behind| behind == 0)
                 || self.has(Mutant::ThawTooSoon) && session.greeted
         };
-        if self.frozen && !self.cloned && self.sessions.values().any(caught_up) {
-            self.frozen = false;
+        if self.may_thaw() && self.sessions.values().any(caught_up) {
+            self.thaw();
         }
     }
 }

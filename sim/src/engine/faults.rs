@@ -270,7 +270,9 @@ impl Engine {
         let explained = match alarm {
             Alarm::Forked { .. } => self.is_explained(Code::Forked),
             Alarm::Quarantined { refusal, .. } => self.is_explained(refusal.code()),
-            Alarm::Cloned => self.oracle.is_hostile(node),
+            Alarm::Cloned | Alarm::Revoked => self.oracle.is_hostile(node),
+            // No plan runs a node twice: a restart must not look like it.
+            Alarm::Twins { .. } => false,
         };
         if explained {
             self.stats.met(Sometimes::AlarmRaised);

@@ -184,11 +184,13 @@ fn balances(replica: &Replica, lang: Lang) -> Table {
     let views = replica.views();
     let rows = views.accounts.iter().map(|(account, (village, _))| {
         let totals = views.totals(account);
-        let figures = [totals.available(), totals.earned, totals.redeemed, totals.reversed, totals.debt()];
+        let stranded = views.stranded(account);
+        let available = totals.available() - stranded;
+        let figures = [available, totals.earned, totals.redeemed, totals.reversed, totals.debt(), stranded];
         let head = [Cell::text(account.as_str()), Cell::text(village.as_str())];
         head.into_iter().chain(figures.map(|points| Cell::Number(points.0))).collect()
     });
-    let zh = vec!["账户", "村", "可用积分", "累计积分", "已兑换", "已冲正", "欠分"];
-    let en = vec!["account", "village", "available", "earned", "redeemed", "reversed", "debt"];
+    let zh = vec!["账户", "村", "可用积分", "累计积分", "已兑换", "已冲正", "欠分", "滞留积分"];
+    let en = vec!["account", "village", "available", "earned", "redeemed", "reversed", "debt", "stranded"];
     Table { headers: lang.pick(zh, en), rows: rows.collect() }
 }

@@ -9,6 +9,7 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 
 use super::{Refused, Services, status};
+use crate::api::types::Hold;
 
 /// One line with its help and type.
 fn metric(out: &mut String, kind: &str, name: &str, help: &str, value: impl std::fmt::Display) {
@@ -54,7 +55,11 @@ pub(super) async fn metrics(State(services): State<Services>) -> Result<Response
     metric(o, "gauge", "read_only", "1 after a disk fault.", u8::from(problem.read_only.is_some()));
     metric(o, "gauge", "disk_full", "1 while writing waits for disk space.", u8::from(problem.disk_full));
     metric(o, "gauge", "disk_free_bytes", "Bytes free on the data folder's disk.", state.disk.free);
-    metric(o, "gauge", "frozen", "1 while spending waits for lost entries.", u8::from(state.frozen));
+    metric(o, "gauge", "frozen", "1 while nothing may be spent here.", u8::from(state.frozen));
+    metric(o, "gauge", "revoked", "1 when this node was revoked.", u8::from(state.hold == Some(Hold::Revoked)));
+    let twins = state.villages.iter().map(|village| village.twins.len()).sum::<usize>();
+    let twins = twins + usize::from(state.hold == Some(Hold::Twin));
+    metric(o, "gauge", "twins", "Nodes of which two copies are running, this one included.", twins);
     metric(o, "gauge", "certificate_days", "Days until the certificate ends.", state.certificate_days);
     let connected = state.peers.iter().filter(|peer| peer.connected).count();
     metric(o, "gauge", "peers_connected", "Peers connected.", connected);

@@ -93,6 +93,7 @@ fn router(services: Services, token: String) -> Router {
         .route("/export", get(export::export))
         .route("/tokens", post(status::issue_token))
         .route("/revoke", post(status::revoke))
+        .route("/readmit", post(status::readmit))
         .route("/sync", get(status::sync_policy).post(status::set_sync_policy))
         .layer(DefaultBodyLimit::max(BODY_BYTES))
         .route("/import", post(import::import))

@@ -4,6 +4,7 @@ use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
 use serde::Deserialize;
+use xiangyue_protocol::replica::{Hold, Replica};
 
 use super::{Asked, Refused, Services, points, status};
 use crate::api::types::StatsQuery;
@@ -41,6 +42,12 @@ pub(super) async fn readyz(State(services): State<Services>) -> Response {
     match (problem.read_only, problem.disk_full) {
         (Some(refusal), _) => (StatusCode::SERVICE_UNAVAILABLE, refusal.en()).into_response(),
         (None, true) => (StatusCode::SERVICE_UNAVAILABLE, "disk full\n").into_response(),
-        (None, false) => healthz(State(services)).await,
+        (None, false) => match services.engine.ask(Replica::hold).await {
+            // Restored is no fault: awards are taken, and it passes by itself.
+            Ok(Some(hold)) if hold != Hold::Restored => {
+                (StatusCode::SERVICE_UNAVAILABLE, format!("{}\n", hold.code().en())).into_response()
+            }
+            _ => healthz(State(services)).await,
+        },
     }
 }

@@ -1,6 +1,6 @@
 //! What the node is and whom it talks to; tokens, revocation, and pausing the sync.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::Json;
 use axum::extract::State;
@@ -8,12 +8,12 @@ use xiangyue_protocol::policy::Propagation;
 use xiangyue_protocol::replica::{GrantStatus, Mode, Replica, SessionStatus};
 use xiangyue_protocol::schema::{AccountId, NodeEntry, Org, Revocation};
 use xiangyue_protocol::views::Views;
-use xiangyue_protocol::{Code, Command, Level, Millis, NodeId, OrgCode, Refusal};
+use xiangyue_protocol::{Code, Command, Level, Millis, NodeId, OrgCode, Outcome, Refusal};
 
 use super::{Answer, Asked, Services};
 use crate::api::types::{
-    Disk, GrantsStatus, PeerStatus, RevokeRequest, Revoked, SharedAccount, SharedAt, Status, SyncState, Token,
-    TokenRequest, VillageStatus,
+    Disk, GrantsStatus, Hold, PeerStatus, ReadmitRequest, Readmitted, RevokeRequest, Revoked, SharedAccount, SharedAt,
+    Status, SyncState, Token, TokenRequest, VillageStatus,
 };
 use crate::border;
 use crate::net::SyncPolicy;
@@ -33,6 +33,11 @@ struct Seen {
     org: OrgCode,
     incarnation: u32,
     frozen: bool,
+    hold: Option<Hold>,
+    /// How many nodes of each organisation were revoked.
+    revoked: BTreeMap<OrgCode, u64>,
+    /// Nodes that are kept out for running twice.
+    twins: BTreeSet<NodeId>,
     documents: u64,
     quarantined: u64,
     propagation: Propagation,
@@ -50,11 +55,18 @@ fn see(replica: &Replica) -> Seen {
     let nodes_of = |org: &OrgCode| {
         directory.nodes().filter(stands).filter(|node| node.org == *org).map(|node| node.node).collect()
     };
+    let mut revoked = BTreeMap::new();
+    for node in directory.nodes().filter(|node| !stands(node)) {
+        *revoked.entry(node.org.clone()).or_insert(0) += 1;
+    }
     Seen {
         node: replica.node(),
         org: replica.org().clone(),
         incarnation: replica.actor().incarnation,
-        frozen: replica.is_frozen(),
+        frozen: replica.hold().is_some(),
+        hold: replica.hold().map(Hold::of),
+        revoked,
+        twins: replica.twins().collect(),
         documents: replica.docs().len() as u64,
         quarantined: replica.quarantine().len() as u64,
         propagation: replica.policy().propagation,
@@ -110,6 +122,7 @@ pub(super) async fn gather(services: &Services) -> Result<Status, Refusal> {
         listen: services.net.address()?.to_string(),
         read_only: services.engine.problem().read_only.is_some(),
         frozen: seen.frozen,
+        hold: seen.hold,
         certificate_days: if ends >= now.0 { days(ends - now.0) } else { -days(now.0 - ends) - 1 },
         disk: Disk { free, total, reserve: u64::from(services.config.limits.free_disk_mib) << 20 },
         documents: seen.documents,
@@ -166,6 +179,8 @@ fn village_rows(services: &Services, seen: &Seen) -> Vec<VillageStatus> {
                 changes_behind: nodes.iter().filter_map(last).map(|s| s.behind).sum(),
                 caught_up: !met.is_empty() && met.into_iter().all(|node| last(node).is_some_and(|s| s.caught_up)),
                 enrolled: !nodes.is_empty(),
+                revoked: seen.revoked.get(org).copied().unwrap_or(0),
+                twins: nodes.iter().filter(|node| seen.twins.contains(*node)).map(NodeId::to_string).collect(),
             }
         })
         .collect()
@@ -227,12 +242,12 @@ async fn name_org(services: &Services, org: &OrgCode, name: &str) -> Result<(), 
     }
     let version = known.map_or(1, |known| known.version + 1);
     let command = Command::Org(Org { code: org.clone(), name: name.into(), version });
-    submit_one(services, command).await
+    submit_one(services, command).await.map(drop)
 }
 
-async fn submit_one(services: &Services, command: Command) -> Result<(), Refusal> {
+async fn submit_one(services: &Services, command: Command) -> Result<Outcome, Refusal> {
     let answers = services.engine.submit(vec![command], Mode::AllOrNothing).await?;
-    answers.into_iter().find_map(Result::err).map_or(Ok(()), Err)
+    answers.into_iter().next().unwrap_or(Ok(Outcome::Already))
 }
 
 pub(super) async fn revoke(
@@ -240,12 +255,25 @@ pub(super) async fn revoke(
     Asked(Json(request)): Asked<Json<RevokeRequest>>,
 ) -> Answer<Revoked> {
     let node: NodeId = request.node.parse()?;
-    let org = services.engine.ask(move |replica| replica.views().directory.node(node).map(|n| n.org.clone())).await?;
-    let org = org.ok_or_else(|| Refusal::new(Code::UnknownAuthor, node))?;
     let now = services.clock.now();
     let revocation = Revocation { node, at: now.seconds(), reason: border::masked(&request.reason) };
-    submit_one(&services, Command::Revoke(revocation)).await?;
-    Ok(Json(Revoked { node: node.to_string(), org, at: now }))
+    let already = submit_one(&services, Command::Revoke(revocation)).await? == Outcome::Already;
+    let known = move |replica: &Replica| {
+        let directory = &replica.views().directory;
+        let at = directory.revocation(node).and_then(|revocation| u64::try_from(revocation.at).ok());
+        directory.node(node).map(|entry| (entry.org.clone(), at.map_or(now, |seconds| Millis(seconds * 1000))))
+    };
+    let (org, at) = services.engine.ask(known).await?.ok_or_else(|| Refusal::new(Code::UnknownNode, node))?;
+    Ok(Json(Revoked { node: node.to_string(), org, at, already }))
+}
+
+pub(super) async fn readmit(
+    State(services): State<Services>,
+    Asked(Json(request)): Asked<Json<ReadmitRequest>>,
+) -> Answer<Readmitted> {
+    let node: NodeId = request.node.parse()?;
+    services.engine.readmit(node).await?;
+    Ok(Json(Readmitted { node: node.to_string() }))
 }
 
 pub(super) async fn sync_policy(State(services): State<Services>) -> Json<SyncState> {

@@ -21,12 +21,15 @@ pub struct Balance {
     pub holder: Option<HolderKind>,
     /// Which rules apply; none where the register is not held.
     pub cohort: Option<Cohort>,
-    /// Points it has in all: earned less redeemed less reversed, never below zero.
+    /// Points that can be spent somewhere: earned less redeemed less reversed less stranded.
     pub available: Points,
     /// The part that this node may spend.
     pub held_here: Points,
     /// The parts that other nodes may spend.
     pub held_elsewhere: Vec<Held>,
+    /// Points whose rights lie at revoked nodes: nobody can spend them.
+    #[serde(default)]
+    pub stranded: Points,
     /// Sum of awards.
     pub earned: Points,
     /// Sum of redemptions.
@@ -52,6 +55,9 @@ pub struct Held {
     pub name: String,
     /// How many points.
     pub points: Points,
+    /// Whether the node was revoked, so that nobody can spend them.
+    #[serde(default)]
+    pub revoked: bool,
 }
 
 /// Which part of a statement is wanted.

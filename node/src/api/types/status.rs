@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use xiangyue_protocol::policy::{Granting, Propagation};
 use xiangyue_protocol::schema::{AccountId, Points};
-use xiangyue_protocol::{Millis, OrgCode};
+use xiangyue_protocol::{Code, Millis, OrgCode};
 
 use crate::i18n::{Lang, bytes, count, span};
 
@@ -30,6 +30,9 @@ pub struct Status {
     pub read_only: bool,
     /// Whether spending is frozen until a restored node has its own entries back.
     pub frozen: bool,
+    /// Why it does not spend: `restored`, `twin` (two copies of it are running) or `revoked`; none when it may.
+    #[serde(default)]
+    pub hold: Option<Hold>,
     /// Days until its certificate expires; negative when it has.
     pub certificate_days: i64,
     /// Its disk.
@@ -85,6 +88,44 @@ pub struct GrantsStatus {
     pub granted: u64,
     /// Asks for rights that nobody has answered.
     pub open_asks: u64,
+}
+
+/// Why a node does not spend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Hold {
+    /// It may have lost entries of its own and waits for its township.
+    Restored,
+    /// Another process runs under its name.
+    Twin,
+    /// It was revoked.
+    Revoked,
+}
+
+impl Hold {
+    /// As the replica has it.
+    pub fn of(hold: xiangyue_protocol::replica::Hold) -> Hold {
+        match hold {
+            xiangyue_protocol::replica::Hold::Restored => Hold::Restored,
+            xiangyue_protocol::replica::Hold::Twin => Hold::Twin,
+            xiangyue_protocol::replica::Hold::Revoked => Hold::Revoked,
+        }
+    }
+
+    /// What to tell people.
+    pub fn code(self) -> Code {
+        match self {
+            Hold::Restored => Code::Frozen,
+            Hold::Twin => Code::TwinRunning,
+            Hold::Revoked => Code::NodeRevoked,
+        }
+    }
+
+    /// What is the matter and what to do.
+    pub fn words(self, lang: Lang) -> String {
+        let code = self.code();
+        lang.pick(format!("{}；{}", code.zh(), code.zh_advice()), format!("{}; {}", code.en(), code.en_advice()))
+    }
 }
 
 /// Space on the disk that holds the data folder.
@@ -155,11 +196,23 @@ pub struct VillageStatus {
     pub caught_up: bool,
     /// Whether it has an enrolled node that is not revoked.
     pub enrolled: bool,
+    /// How many of its nodes were revoked.
+    #[serde(default)]
+    pub revoked: u64,
+    /// Its nodes of which two copies are running; kept out until they are readmitted.
+    #[serde(default)]
+    pub twins: Vec<String>,
 }
 
 impl VillageStatus {
     /// How far its figures can be relied on, in words.
     pub fn state(&self, lang: Lang, now: Millis) -> String {
+        if !self.twins.is_empty() {
+            return lang.pick("有两份同时在运行，已拒绝连接", "two copies are running; kept out").to_owned();
+        }
+        if !self.enrolled && self.revoked > 0 {
+            return lang.pick("节点已吊销，尚未重新入网", "node revoked, no other enrolled").to_owned();
+        }
         if !self.enrolled {
             return lang.pick("尚未入网", "not enrolled yet").to_owned();
         }
@@ -187,7 +240,8 @@ impl VillageStatus {
 
     /// Whether it is connected and nothing of it is known to be missing: the same that the horizon asks.
     pub fn is_fresh(&self) -> bool {
-        self.enrolled && self.caught_up && self.changes_behind == 0 && self.connected
+        let whole = self.caught_up && self.changes_behind == 0;
+        self.enrolled && self.twins.is_empty() && whole && self.connected
     }
 }
 
@@ -237,6 +291,24 @@ pub struct Revoked {
     pub org: OrgCode,
     /// From when its word counts no further.
     pub at: Millis,
+    /// Whether it had been revoked before.
+    #[serde(default)]
+    pub already: bool,
+}
+
+/// Asks a township to let a node in again of which two copies were running and only one is left.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReadmitRequest {
+    /// The node's id.
+    pub node: String,
+}
+
+/// A node was let in again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Readmitted {
+    /// The node's id.
+    pub node: String,
 }
 
 #[cfg(test)]
@@ -254,6 +326,8 @@ mod tests {
             changes_behind: 0,
             caught_up: true,
             enrolled: true,
+            revoked: 1,
+            twins: Vec::new(),
         };
         assert_eq!(village.state(Lang::Zh, now), "离线 2 小时，此前数据齐全");
         assert!(!village.is_fresh());
@@ -274,6 +348,8 @@ mod tests {
         assert_eq!(village.behind(), "", "of one never heard nobody knows");
         assert_eq!(village.state(Lang::En, now), "enrolled, never heard");
         village.enrolled = false;
+        assert_eq!(village.state(Lang::Zh, now), "节点已吊销，尚未重新入网");
+        village.revoked = 0;
         assert_eq!(village.state(Lang::Zh, now), "尚未入网");
     }
 }
