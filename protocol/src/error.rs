@@ -99,7 +99,7 @@ codes! {
     PinMismatch "XY-216" Peer "the server's CA key is not the one the token names" "do not go on; check the address with the township" "对方 CA 公钥与令牌所示不符" "请停止操作，并与镇里核对地址";
     TokenMistyped "XY-217" Input "enrolment token misread" "compare it with the paper group by group, then type it again" "入网令牌抄录有误" "请逐组核对后重新输入";
     BadConfig "XY-301" Local "configuration not acceptable" "correct the file; see config.example.toml" "配置有误" "请更正配置文件，参见 config.example.toml";
-    BadFile "XY-302" Input "file cannot be read" "save it as UTF-8 or GBK CSV, or as XLSX" "文件无法读取" "请另存为 UTF-8 或 GBK 编码的 CSV，或 XLSX";
+    BadFile "XY-302" Input "file cannot be read" "open it in a spreadsheet program and save it as XLSX, or as CSV in UTF-8 or GBK" "文件无法读取" "请用表格软件打开，另存为 XLSX，或 UTF-8、GBK 编码的 CSV";
     BadHeader "XY-303" Input "columns missing or unknown" "use the header row of the import guide" "表头缺列或有未知列" "请使用导入说明中的表头";
     Disk "XY-304" Local "disk error" "see the log" "磁盘错误" "请查看日志";
     Network "XY-305" Local "cannot connect" "check the address and the network" "无法连接" "请检查地址和网络";

@@ -61,11 +61,6 @@ impl Directory {
     pub fn node_of(&self, org: &OrgCode) -> Option<NodeId> {
         self.nodes.values().find(|n| n.org == *org && self.revocation(n.node).is_none()).map(|n| n.node)
     }
-
-    /// The names of villages and merchants, for files that name them so.
-    pub fn names(&self, level: Level) -> BTreeMap<SmolStr, OrgCode> {
-        self.orgs.values().filter(|o| o.code.level() == level).map(|o| (o.name.clone(), o.code.clone())).collect()
-    }
 }
 
 /// Rules and redemption items in all their versions.

@@ -104,14 +104,14 @@ pub(crate) enum Verb {
     Award(Award),
     /// Redeem points
     #[command(
-        after_help = "Example:\n  xiangyue redeem A000001 I01 20 --request 2026-0002 --merchant 110112119M01 --by W07"
+        after_help = "Example:\n  xiangyue redeem A000001 I01 20 --request 2026-0002 --merchant 养老驿站 --by W07"
     )]
     Redeem(Redeem),
     /// Take back an earlier award or redemption of this node
     #[command(after_help = "Example:\n  xiangyue reverse 2026-0001 --request 2026-0003 --by W07 --memo 重复登记")]
     Reverse(Reverse),
     /// Hand the right to spend points to a merchant's node, or back to a village's
-    #[command(after_help = "Example:\n  xiangyue grant A000001 100 --to 110112119M01 --request 2026-0004 --by W07")]
+    #[command(after_help = "Example:\n  xiangyue grant A000001 100 --to 养老驿站 --request 2026-0004 --by W07")]
     Grant(Grant),
     /// Show an account's points
     #[command(after_help = "Example:\n  xiangyue balance A000001")]
@@ -295,7 +295,7 @@ pub(crate) struct Slip {
     /// Number of the paper slip; the same number never counts twice
     #[arg(long, value_name = "NUMBER")]
     pub(crate) request: RequestId,
-    /// Day, as 2026-11-23; today when left out
+    /// Day, as 2026-11-23; today when left out, or the slip's own day when it is known already
     #[arg(long, value_parser = parse_date)]
     pub(crate) date: Option<Date>,
     /// Code of the clerk; XIANGYUE_BY when left out
@@ -333,9 +333,9 @@ pub(crate) struct Redeem {
     /// How many points
     #[arg(value_parser = Points::parse_entry, allow_negative_numbers = true)]
     pub(crate) points: Points,
-    /// Code of the merchant; the village itself when left out
-    #[arg(long, value_name = "CODE")]
-    pub(crate) merchant: Option<OrgCode>,
+    /// Code or name of the merchant; the village itself when left out
+    #[arg(long, value_name = "ORG")]
+    pub(crate) merchant: Option<SmolStr>,
     #[command(flatten)]
     pub(crate) slip: Slip,
 }
@@ -360,9 +360,9 @@ pub(crate) struct Grant {
     /// How many points
     #[arg(value_parser = Points::parse_entry, allow_negative_numbers = true)]
     pub(crate) points: Points,
-    /// Code of the organisation whose node may spend them from now on
-    #[arg(long, value_name = "CODE")]
-    pub(crate) to: OrgCode,
+    /// Code or name of the organisation whose node may spend them from now on
+    #[arg(long, value_name = "ORG")]
+    pub(crate) to: SmolStr,
     #[command(flatten)]
     pub(crate) slip: Slip,
 }

@@ -1,12 +1,12 @@
 //! `balance` and `statement`.
 
-use xiangyue_protocol::{Code, Level, Refusal};
+use xiangyue_protocol::Level;
 
 use super::args;
 use super::output::{Show, exit};
 use super::table::{Side, Table};
 use super::{Outcome, Session};
-use crate::api::types::{Balance, LineKind, Statement, StatementLine};
+use crate::api::types::{Balance, LineKind, Statement, StatementLine, StatementQuery};
 use crate::i18n::{Lang, moment, thousands};
 
 pub(super) fn balance(session: &Session, args: &args::Balance) -> Outcome {
@@ -15,10 +15,7 @@ pub(super) fn balance(session: &Session, args: &args::Balance) -> Outcome {
 }
 
 pub(super) fn statement(session: &Session, args: &args::Statement) -> Outcome {
-    if let (Some(from), Some(to)) = (args.from, args.to)
-        && from > to
-    {
-        let refusal = Refusal::new(Code::Usage, format_args!("--from {from} > --to {to}"));
+    if let Err(refusal) = (StatementQuery { from: args.from, to: args.to }).check() {
         session.output.refusal(&refusal.into());
         return Ok(exit::USAGE);
     }

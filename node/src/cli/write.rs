@@ -80,6 +80,7 @@ impl Show for CommandsResponse {
             text.push('\n');
             if let (Some(account), Some(available)) = (&result.account, result.available) {
                 text.push_str(&left(lang, account, available, result.grant_to.as_ref()));
+                text.push_str(&result.debt.map(|debt| owed(lang, account, debt)).unwrap_or_default());
             }
         }
         text
@@ -113,6 +114,15 @@ fn left(lang: Lang, account: &AccountId, available: Points, grant_to: Option<&Or
     }
 }
 
+/// What an account owes because an award was taken back after it had been spent.
+fn owed(lang: Lang, account: &AccountId, debt: Points) -> String {
+    let points = thousands(debt.0);
+    lang.pick(
+        format!("账户 {account} 欠 {points} 分（冲正的积分已被兑换），由以后的积分抵扣\n"),
+        format!("account {account} owes {points} points that were spent before they were taken back; further awards make up for it\n"),
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use xiangyue_protocol::{Code, Refusal};
@@ -127,6 +137,7 @@ mod tests {
             refusal: refusal.map(Into::into),
             account: "A1".parse().ok(),
             available: Some(Points(1_205)),
+            debt: None,
             grant_to: None,
         };
         CommandsResponse { mode: Mode::AllOrNothing, results: vec![result] }
@@ -149,6 +160,14 @@ mod tests {
         response.results[0].available = Some(Points(-44));
         let text = response.show(Lang::En);
         assert!(text.contains("overspent by 44 points") && !text.contains("-44"), "{text}");
+    }
+
+    #[test]
+    fn a_clerk_who_takes_back_what_was_spent_sees_the_debt() {
+        let mut response = response(Became::New, None);
+        response.results[0].debt = Some(Points(5));
+        assert!(response.show(Lang::En).contains("account A1 owes 5 points"));
+        assert!(response.show(Lang::Zh).contains("账户 A1 欠 5 分"));
     }
 
     #[test]

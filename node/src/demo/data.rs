@@ -66,10 +66,8 @@ impl DemoFiles {
     /// The names by which the files call organisations.
     #[cfg(test)]
     pub(crate) fn names(&self) -> crate::tables::Names {
-        crate::tables::Names {
-            villages: self.villages.iter().map(|village| (village.name.clone(), village.code.clone())).collect(),
-            merchants: [(self.merchant_name.clone(), self.merchant.clone())].into(),
-        }
+        let villages = self.villages.iter().map(|village| (village.name.as_str(), &village.code));
+        crate::tables::Names::new(villages.chain([(self.merchant_name.as_str(), &self.merchant)]))
     }
 }
 

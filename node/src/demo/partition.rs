@@ -107,7 +107,7 @@ pub(super) fn play(town: &Town, before: &Stats, bars: &Bars) -> Result<Vec<Golde
         request: "DEMO-GRANT".parse()?,
         account: account.clone(),
         points: GRANTED,
-        to: town.station.org.clone(),
+        to: town.station.org.as_str().into(),
         date: None,
         by: "demo".into(),
     };

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use smol_str::{SmolStr, format_smolstr};
-use xiangyue_protocol::{Code, Command, Date, OrgCode, Refusal};
+use xiangyue_protocol::{Code, Command, Date, Refusal};
 
 use super::columns::{Column, Layout};
 use super::raw::RowBuf;
@@ -16,20 +16,8 @@ pub(super) struct Context<'a> {
     pub(super) today: Date,
     /// Key of the pseudonyms.
     pub(super) key: &'a [u8; 32],
-    villages: HashMap<String, OrgCode>,
-    merchants: HashMap<String, OrgCode>,
-}
-
-impl Context<'_> {
-    /// The village of this name or code.
-    pub(super) fn village(&self, text: &str) -> Result<OrgCode, Refusal> {
-        self.villages.get(text).cloned().ok_or_else(|| value::refuse(Code::UnknownVillage, text))
-    }
-
-    /// The merchant of this name or code.
-    pub(super) fn merchant(&self, text: &str) -> Result<OrgCode, Refusal> {
-        self.merchants.get(text).cloned().ok_or_else(|| value::refuse(Code::UnknownMerchant, text))
-    }
+    /// How rows may name organisations.
+    pub(super) names: &'a Names,
 }
 
 /// One file's judge.
@@ -43,9 +31,8 @@ pub(super) struct Judge<'a> {
 }
 
 impl<'a> Judge<'a> {
-    pub(super) fn new(sort: Option<Sort>, names: &Names, today: Date, key: &'a [u8; 32]) -> Judge<'a> {
-        let context =
-            Context { today, key, villages: spellings(&names.villages), merchants: spellings(&names.merchants) };
+    pub(super) fn new(sort: Option<Sort>, names: &'a Names, today: Date, key: &'a [u8; 32]) -> Judge<'a> {
+        let context = Context { today, key, names };
         Judge { named: sort, layout: None, context, rows: Vec::new(), seen: HashMap::new() }
     }
 
@@ -99,20 +86,6 @@ fn unlike_earlier(
         }
         _ => Ok(command),
     }
-}
-
-/// Every way in which files may name an organisation: its code, its name, and a village's name without 村.
-fn spellings(names: &std::collections::BTreeMap<String, OrgCode>) -> HashMap<String, OrgCode> {
-    let mut all = HashMap::new();
-    for (name, code) in names {
-        if let Some(short) = name.strip_suffix('村') {
-            all.insert(short.to_owned(), code.clone());
-        }
-        all.insert(code.as_str().to_owned(), code.clone());
-    }
-    // Whole names last: they win over another's short form.
-    all.extend(names.iter().map(|(name, code)| (value::half_width(name).into_owned(), code.clone())));
-    all
 }
 
 /// The cells to keep for the refused-rows file. Columns that may carry a citizen id lose anything of its shape;

@@ -5,18 +5,18 @@
 //! is wrong with a row is told at once; what needs the ledger (unknown account, points beyond the rule, balance) is
 //! not known here. Nothing here writes to a document, reads a clock or keeps a citizen's id.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use xiangyue_protocol::{Code, Command, Date, OrgCode, Refusal};
+use xiangyue_protocol::{Code, Command, Date, Refusal};
 
 pub(crate) mod citizen;
 mod columns;
 mod csv;
 mod guard;
 mod judge;
+mod names;
 mod raw;
 mod report;
 mod rows;
@@ -28,6 +28,7 @@ mod xlsx;
 mod tests;
 
 pub use columns::Sort;
+pub use names::Names;
 pub use raw::Raw;
 pub use report::{Report, RowProblem};
 pub use write::{Cell, cells, csv_bytes, write_csv, write_xlsx, xlsx_bytes};
@@ -44,15 +45,6 @@ pub mod limits {
     pub const UNPACKED_BYTES: u64 = 512 << 20;
     /// Texts that an XLSX may announce in its table of shared strings.
     pub const SHARED_STRINGS: u64 = 8_000_000;
-}
-
-/// The names by which files call organisations, as the directory has them.
-#[derive(Clone, Debug, Default)]
-pub struct Names {
-    /// Villages by name.
-    pub villages: BTreeMap<String, OrgCode>,
-    /// Merchants by name.
-    pub merchants: BTreeMap<String, OrgCode>,
 }
 
 /// A file after reading.
@@ -133,6 +125,11 @@ pub fn read_bytes(
         xlsx::each_row(bytes, &mut |row| judge.row(row))?;
     } else if bytes.starts_with(&[0xd0, 0xcf, 0x11, 0xe0]) {
         return Err(Refusal::new(Code::BadFile, "old .xls, or protected by a password / 旧版 .xls 或有密码保护"));
+    } else if bytes.trim_ascii_start().starts_with(b"<") {
+        // Some systems export a web page under a spreadsheet's name.
+        return Err(Refusal::new(Code::BadFile, "web page or XML, whatever its name says / 实为网页或 XML"));
+    } else if bytes.starts_with(b"%PDF") {
+        return Err(Refusal::new(Code::BadFile, "PDF"));
     } else {
         csv::each_row(bytes, &mut |row| judge.row(row))?;
     }

@@ -39,7 +39,7 @@ fn account(fields: &mut Fields<'_>) -> Option<Command> {
     let account = fields.need(Column::Account, |text| account_id(text, context));
     let holder = fields.need(Column::HolderKind, |text| choice(text, HolderKind::ALL, HolderKind::zh));
     let cohort = fields.need(Column::Segment, |text| choice(text, Cohort::ALL, Cohort::zh));
-    let village = fields.need(Column::Village, |text| context.village(&value::half_width(text)));
+    let village = fields.need(Column::Village, |text| context.names.village(text));
     let opened = past(fields, Column::Opened);
     let (account, holder, cohort, opened) = (account?, holder?, cohort?, opened?);
     Some(Command::Account { village: village?, account: Account { account, holder, cohort, opened } })
@@ -73,7 +73,7 @@ fn redemption(fields: &mut Fields<'_>) -> Option<Command> {
     let account = fields.need(Column::Account, |text| account_id(text, context));
     let item = fields.need(Column::Item, code);
     let points = fields.need(Column::Points, entry_points);
-    let merchant = fields.may(Column::Merchant, |text| context.merchant(&value::half_width(text)));
+    let merchant = fields.may(Column::Merchant, |text| context.names.merchant(text));
     Some(Command::Redeem(Redemption {
         request: request?,
         account: account?,

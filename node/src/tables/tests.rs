@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use rust_xlsxwriter::{ExcelDateTime, Format, Formula, Workbook};
 use tempfile::TempDir;
 use xiangyue_protocol::schema::{Cohort, HolderKind, Points};
-use xiangyue_protocol::{Outcome, time::parse_date};
+use xiangyue_protocol::{OrgCode, Outcome, time::parse_date};
 
 use super::*;
 
@@ -20,11 +20,9 @@ fn today() -> Date {
 }
 
 fn names() -> Names {
-    let org = |code: &str| code.parse::<OrgCode>().unwrap();
-    Names {
-        villages: [("谢楼村".to_owned(), org("110112119212")), ("东堡村".to_owned(), org("110112119201"))].into(),
-        merchants: [("养老驿站".to_owned(), org("110112119M01"))].into(),
-    }
+    let orgs = [("谢楼村", "110112119212"), ("东堡村", "110112119201"), ("养老驿站", "110112119M01")];
+    let orgs = orgs.map(|(name, code)| (name, code.parse::<OrgCode>().unwrap()));
+    Names::new(orgs.iter().map(|(name, org)| (*name, org)))
 }
 
 fn parse(bytes: impl AsRef<[u8]>) -> Result<Parsed, Refusal> {
@@ -475,5 +473,20 @@ proptest! {
             bytes
         });
         let _ = parse(&bytes);
+    }
+}
+
+#[test]
+fn what_only_has_a_spreadsheets_name_is_told_apart_from_a_table_with_mistakes() {
+    for (bytes, hint) in [
+        (&b"<html><table><tr><td>1</td></tr></table></html>"[..], "网页"),
+        (b"\r\n <?xml version=\"1.0\"?><Workbook/>", "XML"),
+        (b"%PDF-1.7", "PDF"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "xls"),
+        (b"PK\x03\x04 and then nothing", ""),
+    ] {
+        let refusal = parse(bytes).unwrap_err();
+        assert_eq!(refusal.code(), Code::BadFile);
+        assert!(refusal.detail().contains(hint), "{refusal}");
     }
 }

@@ -268,6 +268,11 @@ impl Replica {
         }
     }
 
+    /// The slip with this number in the ledgers and counters that this node may write to; its own if there are several.
+    pub fn slip(&self, request: &RequestId) -> Option<&Slip> {
+        self.slips(request).map(|(_, slip)| slip).max_by_key(|slip| slip.author == self.node)
+    }
+
     /// The slips with this number in the ledgers and counters that this node may write to.
     fn slips(&self, request: &RequestId) -> impl Iterator<Item = (&DocId, &Slip)> {
         let may_write = |(id, _): &(&DocId, &Doc)| access::may_write(&self.member.org, id);
@@ -358,7 +363,7 @@ impl Replica {
             self.views.check_unshared(&self.member.org, &entry.account)?;
         }
         if let Some(merchant) = &entry.merchant
-            && self.views.directory.org(merchant).is_none()
+            && (merchant.level() != Level::Merchant || self.views.directory.org(merchant).is_none())
         {
             return Err(Refusal::new(Code::UnknownMerchant, merchant));
         }

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use tokio_stream::StreamExt;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use xiangyue_protocol::replica::Mode as ReplicaMode;
-use xiangyue_protocol::{Code, Command, Level, Outcome, Refusal};
+use xiangyue_protocol::{Code, Command, Outcome, Refusal};
 
 use super::docs::blocking;
 use super::points::replica_mode;
@@ -112,14 +112,7 @@ async fn read_files(
     body: &Bytes,
     events: &Events,
 ) -> Result<Vec<File>, Refusal> {
-    let names = services
-        .engine
-        .ask(|replica| {
-            let directory = &replica.views().directory;
-            let named = |level| directory.names(level).into_iter().map(|(name, org)| (name.to_string(), org)).collect();
-            Names { villages: named(Level::Village), merchants: named(Level::Merchant) }
-        })
-        .await?;
+    let names = services.engine.ask(|replica| Names::of(&replica.views().directory)).await?;
     let today = services.clock.now().china_date();
     let key = *services.pseudonym_key.as_bytes();
     let (query, body, events) = (query.clone(), body.clone(), events.clone());

@@ -1,25 +1,27 @@
 //! Commands, balances, statements, statistics.
 
+use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use smol_str::SmolStr;
-use xiangyue_protocol::replica::Mode as ReplicaMode;
+use xiangyue_protocol::replica::{Mode as ReplicaMode, Replica};
 use xiangyue_protocol::schema::{AccountId, Entry, Points};
-use xiangyue_protocol::{Code, Command, DocId, Level, Outcome, Refusal};
+use xiangyue_protocol::{Code, Command, Date, DocId, Level, OrgCode, Outcome, Refusal};
 
 use super::docs::blocking;
 use super::status::freshness;
 use super::{Answer, Asked, Services};
 use crate::api::types::{
     Balance, Became, CommandResult, CommandsRequest, CommandsResponse, Mode, Statement, StatementQuery, Stats,
-    StatsQuery,
+    StatsQuery, WireCommand,
 };
 use crate::border::Border;
 use crate::documents::{self, Mark};
 use crate::engine::Handle;
 use crate::stats;
+use crate::tables::Names;
 
 /// Commands in one request.
 const COMMANDS: usize = 1000;
@@ -46,43 +48,71 @@ pub(super) async fn commands(
     // As with a field that does not parse: one that may not come in refuses the request whole.
     let passed = request.commands.into_iter().map(|command| border.command(command)).collect::<Result<Vec<_>, _>>()?;
     let requests: Vec<_> = passed.iter().map(|command| command.request().cloned()).collect();
-    let commands: Vec<Command> = passed.into_iter().map(|command| command.into_command(today)).collect();
-    let accounts: Vec<Option<AccountId>> = commands.iter().map(account_of).collect();
+    let commands = services.engine.ask(move |replica| understood(replica, passed, today)).await??;
+    let about = commands.clone();
     let answers = services.engine.submit(commands, replica_mode(request.mode)).await?;
     let all_good = answers.iter().all(Result::is_ok);
-    let asked = accounts.clone();
-    let available = services
-        .engine
-        .ask(move |replica| {
-            let held = |account: &AccountId| {
-                let held = replica.views().totals(account).share(replica.node()).held;
-                let village = replica.views().accounts.get(account).map(|(village, _)| village.clone());
-                // A township holds rights that it cannot redeem: they are of use at the village.
-                (held, village.filter(|_| replica.org().level() == Level::Township && held > Points::ZERO))
-            };
-            asked.iter().map(|account| account.as_ref().map(held)).collect::<Vec<_>>()
-        })
-        .await?;
-    let results = answers.into_iter().zip(requests).zip(accounts.into_iter().zip(available));
-    let results = results.map(|((answer, slip), (account, available))| {
+    let left = services.engine.ask(move |replica| about.iter().map(|command| left(replica, command)).collect());
+    let left: Vec<Option<Left>> = left.await?;
+    let results = answers.into_iter().zip(requests).zip(left).map(|((answer, slip), left)| {
         let became = match &answer {
             Err(_) => Became::Refused,
             Ok(Outcome::Already) => Became::Already,
             Ok(Outcome::New) if request.mode == Mode::AllOrNothing && !all_good => Became::Withheld,
             Ok(Outcome::New) => Became::New,
         };
-        let (available, grant_to) = available.map_or((None, None), |(held, village)| (Some(held), village));
-        let refusal = answer.err().map(Into::into);
-        CommandResult { request: slip, became, refusal, account, available, grant_to }
+        CommandResult {
+            request: slip,
+            became,
+            refusal: answer.err().map(Into::into),
+            available: left.as_ref().map(|left| left.held),
+            debt: left.as_ref().map(|left| left.debt).filter(|debt| *debt > Points::ZERO),
+            grant_to: left.as_ref().and_then(|left| left.grant_to.clone()),
+            account: left.map(|left| left.account),
+        }
     });
     Ok(Json(CommandsResponse { mode: request.mode, results: results.collect() }))
 }
 
-fn account_of(command: &Command) -> Option<AccountId> {
+/// The commands as the core takes them: names become codes, and a slip without a date that is known already keeps
+/// its day.
+fn understood(replica: &Replica, commands: Vec<WireCommand>, today: Date) -> Result<Vec<Command>, Refusal> {
+    // Hardly any request needs it, and a county's directory is long.
+    let names = LazyCell::new(|| Names::of(&replica.views().directory));
+    let org = |text: &str| text.parse().or_else(|_| names.organisation(text));
+    let understand = |command: WireCommand| {
+        let known = command.request().and_then(|request| replica.slip(request));
+        command.into_command(known.map_or(today, |slip| slip.date), org)
+    };
+    commands.into_iter().map(understand).collect()
+}
+
+/// What an account has after a command.
+struct Left {
+    account: AccountId,
+    /// Points that this node may spend.
+    held: Points,
+    debt: Points,
+    /// The organisation at which they are of use, when that is another.
+    grant_to: Option<OrgCode>,
+}
+
+fn left(replica: &Replica, command: &Command) -> Option<Left> {
+    let account = account_of(replica, command)?;
+    let totals = replica.views().totals(&account);
+    let held = totals.share(replica.node()).held;
+    let village = replica.views().accounts.get(&account).map(|(village, _)| village.clone());
+    // A township holds rights that it cannot redeem: they are of use at the village.
+    let grant_to = village.filter(|_| replica.org().level() == Level::Township && held > Points::ZERO);
+    Some(Left { account, held, debt: totals.debt(), grant_to })
+}
+
+fn account_of(replica: &Replica, command: &Command) -> Option<AccountId> {
     match command {
         Command::Account { account, .. } => Some(account.account.clone()),
         Command::Award(award) => Some(award.account.clone()),
         Command::Redeem(redemption) => Some(redemption.account.clone()),
+        Command::Reverse(reversal) => replica.slip(&reversal.of).map(|slip| slip.account.clone()),
         Command::Grant(grant) => Some(grant.account.clone()),
         _ => None,
     }
@@ -102,6 +132,7 @@ pub(super) async fn statement(
     Asked(Path(account)): Asked<Path<String>>,
     Asked(Query(query)): Asked<Query<StatementQuery>>,
 ) -> Answer<Statement> {
+    query.check()?;
     let account = Border::new(services.pseudonym_key.as_bytes()).account(&account)?;
     let now = services.clock.now();
     let engine = services.engine;

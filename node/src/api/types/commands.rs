@@ -5,7 +5,7 @@ use smol_str::SmolStr;
 use xiangyue_protocol::schema::{
     Account, AccountId, Award, Item, ItemCode, Org, Points, Redemption, RequestId, RosterRow, Rule, RuleCode,
 };
-use xiangyue_protocol::{Command, Date, GrantRequest, OrgCode, ReverseRequest};
+use xiangyue_protocol::{Command, Date, GrantRequest, OrgCode, Refusal, ReverseRequest};
 
 use super::ApiError;
 
@@ -90,7 +90,8 @@ pub struct NewAward {
     pub rule: RuleCode,
     /// How much.
     pub points: Points,
-    /// Day of the deed; today, by the node's trusted time, when left out.
+    /// Day of the deed. When left out, the day under which the slip is known already, else today by the node's
+    /// trusted time: so a retry on a later day is still a retry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub date: Option<Date>,
     /// Code of the clerk.
@@ -113,12 +114,12 @@ pub struct NewRedemption {
     pub item: ItemCode,
     /// How much.
     pub points: Points,
-    /// Day; today when left out.
+    /// Day; when left out as for an award.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub date: Option<Date>,
-    /// Where; at the village itself when left out.
+    /// Where, by code or name; at the village itself when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub merchant: Option<OrgCode>,
+    pub merchant: Option<SmolStr>,
     /// Code of the clerk.
     #[serde(default)]
     pub by: SmolStr,
@@ -132,7 +133,7 @@ pub struct NewReversal {
     pub request: RequestId,
     /// Slip number of the entry.
     pub of: RequestId,
-    /// Day; today when left out.
+    /// Day; when left out as for an award.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub date: Option<Date>,
     /// Code of the clerk.
@@ -153,9 +154,9 @@ pub struct NewGrant {
     pub account: AccountId,
     /// How many.
     pub points: Points,
-    /// The organisation whose node may spend them from now on.
-    pub to: OrgCode,
-    /// Day; today when left out.
+    /// The organisation whose node may spend them from now on, by code or name.
+    pub to: SmolStr,
+    /// Day; when left out as for an award.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub date: Option<Date>,
     /// Code of the clerk.
@@ -164,23 +165,27 @@ pub struct NewGrant {
 }
 
 impl WireCommand {
-    /// The command as the core takes it; `today` fills in a date that was left out.
-    pub fn into_command(self, today: Date) -> Command {
-        match self {
+    /// The command as the core takes it: `day` fills in a date that was left out, `org` finds whom a text names.
+    ///
+    /// # Errors
+    /// Those of `org`.
+    pub fn into_command(self, day: Date, org: impl Fn(&str) -> Result<OrgCode, Refusal>) -> Result<Command, Refusal> {
+        Ok(match self {
             WireCommand::Org(org) => Command::Org(org),
             WireCommand::Rule(rule) => Command::Rule(rule),
             WireCommand::Item(item) => Command::Item(item),
             WireCommand::Account(new) => Command::Account { village: new.village, account: new.account },
             WireCommand::Roster(row) => Command::Roster(row),
-            WireCommand::Award(new) => Command::Award(new.into_award(today)),
-            WireCommand::Redeem(new) => Command::Redeem(new.into_redemption(today)),
+            WireCommand::Award(new) => Command::Award(new.into_award(day)),
+            WireCommand::Redeem(new) => Command::Redeem(new.into_redemption(day, org)?),
             WireCommand::Reverse(NewReversal { request, of, date, by, memo }) => {
-                Command::Reverse(ReverseRequest { request, of, date: date.unwrap_or(today), by, memo })
+                Command::Reverse(ReverseRequest { request, of, date: date.unwrap_or(day), by, memo })
             }
             WireCommand::Grant(NewGrant { request, account, points, to, date, by }) => {
-                Command::Grant(GrantRequest { request, account, points, to, date: date.unwrap_or(today), by })
+                let to = org(&to)?;
+                Command::Grant(GrantRequest { request, account, points, to, date: date.unwrap_or(day), by })
             }
-        }
+        })
     }
 
     /// The slip number, when the command has one.
@@ -196,16 +201,17 @@ impl WireCommand {
 }
 
 impl NewAward {
-    fn into_award(self, today: Date) -> Award {
+    fn into_award(self, day: Date) -> Award {
         let NewAward { request, account, rule, points, date, by, memo } = self;
-        Award { request, account, rule, points, repaid: Points::ZERO, date: date.unwrap_or(today), by, memo }
+        Award { request, account, rule, points, repaid: Points::ZERO, date: date.unwrap_or(day), by, memo }
     }
 }
 
 impl NewRedemption {
-    fn into_redemption(self, today: Date) -> Redemption {
+    fn into_redemption(self, day: Date, org: impl Fn(&str) -> Result<OrgCode, Refusal>) -> Result<Redemption, Refusal> {
         let NewRedemption { request, account, item, points, date, merchant, by } = self;
-        Redemption { request, account, item, points, date: date.unwrap_or(today), merchant, by }
+        let merchant = merchant.as_deref().map(org).transpose()?;
+        Ok(Redemption { request, account, item, points, date: date.unwrap_or(day), merchant, by })
     }
 }
 
@@ -239,6 +245,9 @@ pub struct CommandResult {
     /// Points of that account whose rights this node holds afterwards, when known; below zero when it has overspent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub available: Option<Points>,
+    /// What the account owes: awards taken back after they had been spent; none when nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub debt: Option<Points>,
     /// For an award that this node may not redeem, as at a township: the organisation to grant the points to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grant_to: Option<OrgCode>,
@@ -271,6 +280,10 @@ mod tests {
 
     use super::*;
 
+    fn by_code(text: &str) -> Result<OrgCode, Refusal> {
+        text.parse()
+    }
+
     #[test]
     fn a_command_reads_as_a_person_would_write_it() {
         let json = r#"{"commands":[
@@ -280,7 +293,9 @@ mod tests {
         let request: CommandsRequest = serde_json::from_str(json).unwrap();
         assert_eq!(request.mode, Mode::AllOrNothing);
         let today = parse_date("2026-11-23").unwrap();
-        let Command::Award(award) = request.commands[0].clone().into_command(today) else { panic!("award") };
+        let Command::Award(award) = request.commands[0].clone().into_command(today, by_code).unwrap() else {
+            panic!("award")
+        };
         assert_eq!((award.points, award.date), (Points(5), today));
         assert!(matches!(&request.commands[1], WireCommand::Account(new) if new.account.account.as_str() == "A2"));
     }

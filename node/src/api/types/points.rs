@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use xiangyue_protocol::schema::{AccountId, Cohort, HolderKind, Points, RequestId};
-use xiangyue_protocol::{Date, Millis, OrgCode};
+use xiangyue_protocol::{Code, Date, Millis, OrgCode, Refusal};
 
 /// What an account has, as far as this node knows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,6 +69,21 @@ pub struct StatementQuery {
     /// Last day, all later ones when left out.
     #[serde(default)]
     pub to: Option<Date>,
+}
+
+impl StatementQuery {
+    /// That the first day is not after the last.
+    ///
+    /// # Errors
+    /// [`Code::BadValue`].
+    pub fn check(self) -> Result<(), Refusal> {
+        match (self.from, self.to) {
+            (Some(from), Some(to)) if from > to => {
+                Err(Refusal::new(Code::BadValue, format_args!("from {from} > to {to}")))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// An account's entries by date.
