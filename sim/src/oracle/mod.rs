@@ -220,8 +220,7 @@ impl Oracle {
         if hostile_author {
             self.rights.touched_by_hostile(segment);
         }
-        let lacks_own = self.lives.lacks_own(n, replica);
-        self.rights.check_view(broken, &self.people, n, segment, replica, lacks_own);
+        self.rights.shown_anew(n, segment);
     }
 
     /// A node of a later version has written something that nobody here knows, and nobody here had asked for.
@@ -265,8 +264,13 @@ impl Oracle {
     /// After every event at a node: its queues are within their limits.
     pub fn watch(&mut self, at: Micros, n: usize, node: &SimNode) {
         self.broken.at = at;
-        if !self.people.is_hostile(n) {
-            self.bounds.check(&mut self.broken, n, node);
+        if self.people.is_hostile(n) {
+            return;
+        }
+        self.bounds.check(&mut self.broken, n, node);
+        if let Some(replica) = &node.replica {
+            let lacks_own = self.lives.lacks_own(n, replica);
+            self.rights.check_view(&mut self.broken, &self.people, n, replica, lacks_own);
         }
     }
 

@@ -51,6 +51,8 @@ pub(super) struct Rights {
     /// Accounts of which an entry may have died with a disk, or that a hostile node wrote about: what is known of
     /// them may be less than what was paid for.
     untold: BTreeSet<AccountId>,
+    /// Accounts of which a node shows something else since it was last looked at.
+    shown: BTreeMap<usize, BTreeSet<AccountId>>,
     /// What counts, so that nothing counts twice.
     counted: BTreeMap<(usize, smol_str::SmolStr), Act>,
 }
@@ -141,21 +143,29 @@ impl Rights {
     }
 
     /// A segment has changed what a node shows of some accounts.
+    pub(super) fn shown_anew(&mut self, n: usize, segment: &Segment) {
+        if matches!(segment.header.doc.kind, Kind::Ledger | Kind::Counter) {
+            let entries = segment.records.iter().flatten().filter_map(Entry::from_record);
+            self.shown.entry(n).or_default().extend(entries.map(|entry| entry.account().clone()));
+        }
+    }
+
+    /// All that a node wanted done at once has been done: it shows no more than was written.
+    ///
+    /// Not earlier, since of what is written to several documents at once all counts in the view from the first on.
     pub(super) fn check_view(
-        &self,
+        &mut self,
         broken: &mut Broken,
         people: &People,
         n: usize,
-        segment: &Segment,
         replica: &Replica,
         lacks_own: bool,
     ) {
-        if !matches!(segment.header.doc.kind, Kind::Ledger | Kind::Counter) || replica.load().staged > 0 {
+        if replica.load().staged > 0 {
             // What is staged counts in the view and is not written yet.
             return;
         }
-        let entries = segment.records.iter().flatten().filter_map(Entry::from_record);
-        let accounts: BTreeSet<AccountId> = entries.map(|entry| entry.account().clone()).collect();
+        let accounts = self.shown.remove(&n).unwrap_or_default();
         for account in accounts.iter().filter(|account| !self.untold.contains(*account)) {
             let Some(totals) = replica.views().book.get(account) else { continue };
             let Some(book) = self.books.get(account) else { continue };
