@@ -130,6 +130,13 @@ pub enum Fault {
         /// How long this goes on.
         lasts: Micros,
     },
+    /// A node is stopped, and started again as a later version.
+    Upgrade {
+        /// Which.
+        node: usize,
+        /// How long it stays down.
+        down: Micros,
+    },
     /// A node's clock is wrong.
     Clock {
         /// Which.
@@ -201,6 +208,7 @@ impl Fault {
             Fault::Crash { node, .. }
             | Fault::Backup { node }
             | Fault::Restore { node, .. }
+            | Fault::Upgrade { node, .. }
             | Fault::Clock { node, .. }
             | Fault::Revoke { node }
             | Fault::Equivocate { node }
@@ -220,6 +228,7 @@ impl Fault {
             Fault::Crash { node, .. }
             | Fault::Backup { node }
             | Fault::Restore { node, .. }
+            | Fault::Upgrade { node, .. }
             | Fault::Clock { node, .. }
             | Fault::Revoke { node }
             | Fault::Equivocate { node }

@@ -101,10 +101,20 @@ sometimes! {
     RefusedForgery "an altered segment was refused";
     /// A segment without predecessors was sent on purpose.
     Flooded "a segment without predecessors was sent on purpose";
+    /// A node was started again as a later version.
+    Upgraded "a node was started again as a later version";
     /// A node greeted that speaks a later version.
     MetNewerVersion "a node greeted that speaks a later version";
     /// A record of a kind was written that this version does not know.
     WroteUnknownKind "a record was written of a kind that this version does not know";
+    /// A merchant redeemed while it had no connection at all.
+    RedeemedOffline "a merchant redeemed while it had no connection";
+    /// An import of many entries was acknowledged.
+    Imported "an import of many entries was acknowledged";
+    /// A roster row was acknowledged.
+    RosterEdited "a roster row was acknowledged";
+    /// An entry was taken back by one that is dated in an earlier month.
+    ReversedAtClose "an entry was taken back while its month was being closed";
     /// An alarm was raised that a fault of the plan explains.
     AlarmRaised "an alarm was raised that a fault explains";
     /// The core came to rest on its own.

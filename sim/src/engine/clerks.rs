@@ -1,7 +1,7 @@
 //! The engine's clerks: asking, answers, acknowledgements.
 
 use xiangyue_protocol::replica::{Mode, Ticket};
-use xiangyue_protocol::{Code, Command, Outcome, Refusal};
+use xiangyue_protocol::{Code, Command, Level, Outcome, Refusal};
 
 use super::{Engine, Event};
 use crate::mutant::Mutant;
@@ -113,9 +113,10 @@ impl Engine {
                 self.trace.note(at, node, "acknowledged", key_of(command).as_bytes());
                 self.told.event(at, node, "acknowledged", None, || key_of(command).to_string().into());
             }
-            if let Command::Redeem(redemption) = command {
-                self.note_redemption(node, redemption.account.as_str());
-            }
+            self.note_kind(node, command);
+        }
+        if wish.commands.len() > 1 && !wish.is_setup {
+            self.stats.met(Sometimes::Imported);
         }
         if new {
             wish.answered = true;
@@ -123,7 +124,25 @@ impl Engine {
         }
     }
 
+    fn note_kind(&mut self, node: usize, command: &Command) {
+        match command {
+            Command::Redeem(redemption) => self.note_redemption(node, redemption.account.as_str()),
+            Command::Roster(_) => self.stats.met(Sometimes::RosterEdited),
+            Command::Reverse(reversal) => {
+                let today = self.true_time().china_date();
+                if self.plan.workload.closes(today) && reversal.date < today.first_of_month() {
+                    self.stats.met(Sometimes::ReversedAtClose);
+                }
+            }
+            _ => {}
+        }
+    }
+
     fn note_redemption(&mut self, node: usize, account: &str) {
+        let is_up = |conn: &u64| self.conns.get(conn).is_some_and(|conn| conn.alive);
+        if self.nodes[node].org.level() == Level::Merchant && !self.conns_of[node].iter().any(is_up) {
+            self.stats.met(Sometimes::RedeemedOffline);
+        }
         let island = self.faults_of(|fault| match fault {
             Fault::Cut { island, .. } | Fault::Flap { island, .. } => Some(island),
             _ => None,

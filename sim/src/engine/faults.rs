@@ -36,6 +36,14 @@ impl Engine {
             Fault::Crash { node, down } => self.outage(node, down, false),
             Fault::Backup { node } => self.nodes[node].back_up(),
             Fault::Restore { node, down } => self.outage(node, down, true),
+            Fault::Upgrade { node, down } => {
+                // With no power there is nothing to replace.
+                if self.nodes[node].replica.is_some() {
+                    self.plan.nodes[node].version = Version::Newer;
+                    self.stats.met(Sometimes::Upgraded);
+                    self.outage(node, down, false);
+                }
+            }
             Fault::Clock { node, shows, .. } => self.clocks[node].goes_wrong(self.queue.now(), shows),
             Fault::Revoke { node } => self.revoke(node),
             Fault::Equivocate { node } => self.equivocate(node),

@@ -12,7 +12,7 @@ use super::{Scenario, must};
 use crate::link::{Cell, LinkClass, LinkSpec};
 use crate::plan::{NodeSpec, Phases, Plan, Version};
 use crate::rng::Rng;
-use crate::scheduler::{Duty, MILLI};
+use crate::scheduler::Duty;
 use crate::workload::Workload;
 
 impl Scenario {
@@ -35,6 +35,15 @@ impl Scenario {
                 let what = "`on` is more than nothing, and with `jitter` no longer than `every`";
                 return Err(self.document.problem(&key, what.to_owned()));
             }
+        }
+        let keys = &file.workload;
+        let workload = [
+            ("import_rows", keys.import_rows.low == 0, "an import has at least one row"),
+            ("zipf", keys.zipf.0 > 2_000, "is at most 2"),
+            ("offline_for", keys.offline_for.is_nothing(), "must be more than nothing"),
+        ];
+        if let Some((key, _, what)) = workload.into_iter().find(|(_, wrong, _)| *wrong) {
+            return Err(self.document.problem(&format!("workload.{key}"), what.to_owned()));
         }
         if file.seeds.count == 0 {
             return Err(self.document.problem("seeds.count", "at least one".to_owned()));
@@ -73,6 +82,8 @@ impl Scenario {
             let wrong = |what| self.document.problem(&format!("fault.{}.at", number + 1), what);
             plan.faults.extend(scene.faults(rule, &name).map_err(wrong)?);
         }
+        plan.faults.extend(scene.tills_without_a_line(file.workload.offline.0, file.workload.offline_for));
+        plan.policy = file.policy.clone();
         Ok(plan)
     }
 
@@ -144,7 +155,13 @@ impl Scenario {
             grant_permille: keys.grant.0,
             township_permille: keys.township.0,
             publish_permille: keys.publish.0,
+            import_permille: keys.import.0,
+            import_rows: keys.import_rows.ends(),
+            roster_permille: keys.roster.0,
+            zipf_permille: keys.zipf.0,
             months: keys.months.0,
+            close_days: keys.close.0,
+            close_reverse_permille: keys.close_reverse.0,
             ..Workload::default()
         };
     }
@@ -172,7 +189,7 @@ fn class(name: &str, link: &Link, seed: u64) -> LinkClass {
         notice: link.notice.ends(),
         redial: link.redial.ends(),
         duty: link.duty.map(|duty| rhythm(&duty, &mut rng)),
-        ..LinkClass::default()
+        queue: usize::try_from(link.queue.0).unwrap_or(usize::MAX),
     }
 }
 
@@ -189,7 +206,7 @@ fn apply(rule: &NodeRule, node: &mut NodeSpec, seed: u64) {
         node.power = Some(rhythm(&power, &mut rng));
     }
     if let Some(clock) = rule.clock {
-        node.clock.offset_ms = clock.draw(&mut rng) / i64::try_from(MILLI).unwrap_or(1000);
+        node.clock.offset_ms = clock.draw_millis(&mut rng);
     }
     if let Some(drift) = rule.drift_ppm {
         let ppm = i32::try_from(drift.draw(&mut rng)).unwrap_or(i32::MAX);

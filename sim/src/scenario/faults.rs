@@ -6,12 +6,13 @@
 
 use std::collections::BTreeSet;
 
-use super::file::{FaultKind, FaultRule, WayKey};
-use super::topology::Layout;
+use super::file::{FaultKind, FaultRule, ShowsKey, WayKey};
+use super::topology::{Layout, Role};
 use super::units::{Moment, Range};
+use crate::clock::ClockFault;
 use crate::plan::{Fault, Phases, Way};
 use crate::rng::Rng;
-use crate::scheduler::Micros;
+use crate::scheduler::{Micros, SECOND};
 
 /// What rules need to know of the rest of the scenario.
 pub(super) struct Scene<'s> {
@@ -26,21 +27,81 @@ pub(super) fn name_of(rule: &FaultRule, number: usize) -> String {
     rule.name.clone().unwrap_or_else(|| format!("{}-{number}", rule.kind.as_str()))
 }
 
+/// What is hit on its own, each with times and draws of its own.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Hits {
+    /// All chosen nodes together.
+    Together,
+    /// Each link that a chosen node dials.
+    Links,
+    /// Each chosen node.
+    Nodes,
+}
+
+impl FaultKind {
+    fn hits(self) -> Hits {
+        match self {
+            FaultKind::Cut | FaultKind::Flap => Hits::Together,
+            FaultKind::Break => Hits::Links,
+            _ => Hits::Nodes,
+        }
+    }
+
+    fn lasts(self) -> bool {
+        !matches!(
+            self,
+            FaultKind::Break | FaultKind::IoError | FaultKind::BitFlip | FaultKind::Revoke | FaultKind::Equivocate
+        )
+    }
+
+    /// Whether a node of this role can have it.
+    fn can_hit(self, role: Role) -> bool {
+        match self {
+            // The township vouches for itself, and what it writes nobody else may write.
+            FaultKind::Revoke | FaultKind::Flood => role != Role::Township,
+            // Two tales are told of an account, and these are opened by villages and communities.
+            FaultKind::Equivocate => matches!(role, Role::Village | Role::Community),
+            _ => true,
+        }
+    }
+}
+
 /// Checks what the types cannot say: the key of the rule, and what is wrong.
 pub(super) fn check(rule: &FaultRule) -> Result<(), (&'static str, String)> {
     let kind = rule.kind;
-    let lasts = matches!(kind, FaultKind::Cut | FaultKind::Crash | FaultKind::Restore);
-    let only = |key: &'static str, given: bool, of: FaultKind| {
-        let what = || format!("says nothing for kind = \"{}\", only for \"{}\"", kind.as_str(), of.as_str());
-        if given && kind != of { Err((key, what())) } else { Ok(()) }
-    };
-    if lasts != rule.lasts.is_some() {
-        let what =
-            if lasts { "is missing: how long it lasts, such as \"10s..60s\"" } else { "says nothing for this kind" };
+    if kind.lasts() != rule.lasts.is_some() {
+        let what = if kind.lasts() {
+            "is missing: how long it lasts, such as \"10s..60s\""
+        } else {
+            "says nothing for this kind"
+        };
         return Err(("lasts", what.to_owned()));
     }
-    only("way", rule.way.is_some(), FaultKind::Cut)?;
-    only("backup", rule.backup.is_some(), FaultKind::Restore)?;
+    let own = [
+        ("way", rule.way.is_some(), FaultKind::Cut),
+        ("backup", rule.backup.is_some(), FaultKind::Restore),
+        ("up", rule.up.is_some(), FaultKind::Flap),
+        ("down", rule.down.is_some(), FaultKind::Flap),
+        ("shows", rule.shows.is_some(), FaultKind::Clock),
+        ("nth", rule.nth.is_some(), FaultKind::IoError),
+        ("per_second", rule.per_second.is_some(), FaultKind::Flood),
+    ];
+    if let Some((key, _, of)) = own.into_iter().find(|(_, given, of)| *given && *of != kind) {
+        let what = format!("says nothing for kind = \"{}\", only for \"{}\"", kind.as_str(), of.as_str());
+        return Err((key, what));
+    }
+    let needed = |key: &str| matches!(key, "up" | "down" | "shows");
+    if let Some((key, ..)) = own.into_iter().find(|(key, given, of)| needed(key) && *of == kind && !given) {
+        return Err((key, format!("is missing: kind = \"{}\" needs it", kind.as_str())));
+    }
+    let nothing = [("up", rule.up), ("down", rule.down)];
+    if let Some((key, _)) = nothing.into_iter().find(|(_, range)| range.is_some_and(|range| range.low == 0)) {
+        return Err((key, "must be more than nothing".to_owned()));
+    }
+    let none = [("nth", rule.nth), ("per_second", rule.per_second)];
+    if let Some((key, _)) = none.into_iter().find(|(_, range)| range.is_some_and(|range| range.low == 0)) {
+        return Err((key, "is counted from 1".to_owned()));
+    }
     if rule.every.is_some_and(|every| every.0 == 0) {
         return Err(("every", "must be more than nothing".to_owned()));
     }
@@ -51,10 +112,10 @@ impl Scene<'_> {
     /// The faults of one rule.
     ///
     /// # Errors
-    /// When the rule's nodes are not there.
+    /// When the rule's nodes are not there, or none of them can have such a fault.
     pub(super) fn faults(&self, rule: &FaultRule, name: &str) -> Result<Vec<(Micros, Fault)>, String> {
         let rng = |purpose: &str| Rng::new(self.seed, &format!("fault {name}"), purpose);
-        let targets = rule.at.pick(&self.layout.sites, &mut rng("at"))?;
+        let targets = self.able(rule.kind, rule.at.pick(&self.layout.sites, &mut rng("at"))?)?;
         let mut swarm = rng("swarm");
         let weight = match (self.swarm, swarm.chance(500)) {
             (true, false) => 0,
@@ -74,18 +135,29 @@ impl Scene<'_> {
         Ok(faults)
     }
 
+    /// Those of the chosen nodes that can have such a fault.
+    fn able(&self, kind: FaultKind, mut chosen: BTreeSet<usize>) -> Result<BTreeSet<usize>, String> {
+        let none_chosen = chosen.is_empty();
+        chosen.retain(|node| kind.can_hit(self.layout.sites[*node].role));
+        if chosen.is_empty() && !none_chosen {
+            let of = if kind == FaultKind::Equivocate { "villages and communities" } else { "all but townships" };
+            return Err(format!("names nobody who can have a fault of kind = \"{}\": {of} can", kind.as_str()));
+        }
+        Ok(chosen)
+    }
+
     /// What is hit each on its own, with the name that its draws depend on.
     fn hit(&self, kind: FaultKind, targets: &BTreeSet<usize>) -> Vec<(Target, String)> {
         let name = |node: usize| self.layout.sites[node].name.clone();
-        match kind {
-            FaultKind::Cut => vec![(Target::Island(targets.clone()), String::new())],
-            FaultKind::Break => {
+        match kind.hits() {
+            Hits::Together => vec![(Target::Island(targets.clone()), String::new())],
+            Hits::Links => {
                 let links = self.layout.joins.iter().enumerate().filter(|(_, join)| targets.contains(&join.dials));
                 links
                     .map(|(n, join)| (Target::Link(n), format!("{}~{}", name(join.dials), name(join.answers))))
                     .collect()
             }
-            FaultKind::Crash | FaultKind::Restore => targets.iter().map(|n| (Target::Node(*n), name(*n))).collect(),
+            Hits::Nodes => targets.iter().map(|n| (Target::Node(*n), name(*n))).collect(),
         }
     }
 
@@ -101,6 +173,26 @@ impl Scene<'_> {
         times
     }
 
+    /// Each merchant's till goes without a line again and again, for a share of the time that clerks work.
+    pub(super) fn tills_without_a_line(&self, permille: u64, each: Moment) -> Vec<(Micros, Fault)> {
+        let mut cuts = Vec::new();
+        let tills = self.layout.sites.iter().enumerate().filter(|(_, site)| site.role == Role::Merchant);
+        for (till, site) in tills.filter(|_| permille > 0) {
+            let mut rng = Rng::new(self.seed, &site.name, "offline");
+            let mut at = self.phases.warm_up;
+            while at < self.phases.load_until() {
+                let lasts = each.draw(&mut rng, self.phases.load).max(1);
+                let between = lasts.saturating_mul(1000 - permille) / permille;
+                let before = rng.between(0, between);
+                let cut = Fault::Cut { island: BTreeSet::from([till]), way: Way::Both, lasts };
+                cuts.push((at.saturating_add(before), cut));
+                at = at.saturating_add(lasts).saturating_add(between);
+            }
+        }
+        cuts.retain(|(at, _)| *at < self.phases.load_until());
+        cuts
+    }
+
     /// A moment after the warm-up.
     fn moment(&self, moment: Moment, rng: &mut Rng) -> Micros {
         self.phases.warm_up.saturating_add(moment.draw(rng, self.phases.load))
@@ -108,15 +200,16 @@ impl Scene<'_> {
 
     fn one(&self, rule: &FaultRule, target: &Target, at: Micros, rng: &mut Rng, faults: &mut Vec<(Micros, Fault)>) {
         let lasts = rule.lasts.map_or(0, |lasts| lasts.draw(rng, self.phases.load));
-        let fault = match (target, rule.kind) {
-            (Target::Island(island), _) => Fault::Cut { island: island.clone(), way: way(rule.way), lasts },
-            (Target::Link(link), _) => Fault::Break { link: *link },
-            (Target::Node(node), FaultKind::Restore) => {
-                let backup = self.moment(rule.backup.unwrap_or(Moment::Load(Range::of(50, 500))), rng);
-                faults.push((backup.min(at), Fault::Backup { node: *node }));
-                Fault::Restore { node: *node, down: lasts }
+        let fault = match target {
+            Target::Island(island) => in_island(rule, island.clone(), lasts, rng),
+            Target::Link(link) => Fault::Break { link: *link },
+            Target::Node(node) => {
+                if rule.kind == FaultKind::Restore {
+                    let backup = self.moment(rule.backup.unwrap_or(Moment::Load(Range::of(50, 500))), rng);
+                    faults.push((backup.min(at), Fault::Backup { node: *node }));
+                }
+                at_node(rule, *node, lasts, rng)
             }
-            (Target::Node(node), _) => Fault::Crash { node: *node, down: lasts },
         };
         faults.push((at, fault));
     }
@@ -126,6 +219,40 @@ enum Target {
     Island(BTreeSet<usize>),
     Link(usize),
     Node(usize),
+}
+
+fn in_island(rule: &FaultRule, island: BTreeSet<usize>, lasts: Micros, rng: &mut Rng) -> Fault {
+    match (rule.up, rule.down) {
+        (Some(up), Some(down)) => Fault::Flap { island, up: up.draw(rng), down: down.draw(rng), lasts },
+        _ => Fault::Cut { island, way: way(rule.way), lasts },
+    }
+}
+
+fn at_node(rule: &FaultRule, node: usize, lasts: Micros, rng: &mut Rng) -> Fault {
+    match rule.kind {
+        FaultKind::Restore => Fault::Restore { node, down: lasts },
+        FaultKind::Upgrade => Fault::Upgrade { node, down: lasts },
+        FaultKind::Clock => Fault::Clock { node, shows: shows(rule.shows, rng), lasts },
+        FaultKind::DiskFull => Fault::DiskFull { node, lasts },
+        FaultKind::IoError => Fault::IoError { node, nth: rule.nth.unwrap_or(Range::of(1, 1)).draw(rng) },
+        FaultKind::BitFlip => Fault::BitFlip { node },
+        FaultKind::SlowPeer => Fault::SlowPeer { node, lasts },
+        FaultKind::Revoke => Fault::Revoke { node },
+        FaultKind::Equivocate => Fault::Equivocate { node },
+        FaultKind::Forge => Fault::Forge { node, lasts },
+        FaultKind::Flood => {
+            let per_second = rule.per_second.unwrap_or(Range::of(10, 10)).draw(rng).min(SECOND);
+            Fault::Flood { node, lasts, per_second }
+        }
+        FaultKind::Crash | FaultKind::Cut | FaultKind::Flap | FaultKind::Break => Fault::Crash { node, down: lasts },
+    }
+}
+
+fn shows(key: Option<ShowsKey>, rng: &mut Rng) -> ClockFault {
+    match key {
+        None | Some(ShowsKey::Epoch1970) => ClockFault::Epoch1970,
+        Some(ShowsKey::Ahead(offsets)) => ClockFault::Offset(offsets.draw_millis(rng)),
+    }
 }
 
 fn way(key: Option<WayKey>) -> Way {

@@ -6,11 +6,12 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use toml::Spanned;
 use xiangyue_protocol::Date;
+use xiangyue_protocol::policy::Policy;
 
 use super::must;
 use super::select::Selector;
 use super::topology::Topology;
-use super::units::{Amount, Count, Moment, Offsets, Range, Rate, Share, Time};
+use super::units::{Amount, Count, Exponent, Moment, Offsets, Range, Rate, Share, Time};
 use crate::scheduler::{MILLI, SECOND};
 
 /// A whole file.
@@ -29,6 +30,8 @@ pub struct File {
     pub node: Vec<NodeRule>,
     /// What clerks do.
     pub workload: WorkloadKeys,
+    /// How nodes spread what is new, and grant rights.
+    pub policy: Policy,
     /// What goes wrong.
     pub fault: Vec<FaultRule>,
     /// What happens when.
@@ -79,6 +82,8 @@ pub struct Link {
     pub cell_links: Amount<Count>,
     /// When the link is there.
     pub duty: Option<DutyKeys>,
+    /// What may be on its way to one end before that end is given up as too slow.
+    pub queue: Amount<Count>,
 }
 
 impl Default for Link {
@@ -95,6 +100,7 @@ impl Default for Link {
             cell: None,
             cell_links: Amount::of(8),
             duty: None,
+            queue: Amount::of(16_384),
         }
     }
 }
@@ -184,8 +190,24 @@ pub struct WorkloadKeys {
     pub township: Amount<Share>,
     /// How often the township's clerk adds a redemption item, before anything else.
     pub publish: Amount<Share>,
+    /// How often a village's clerk imports a list, before anything else.
+    pub import: Amount<Share>,
+    /// Awards in one list, drawn each time.
+    pub import_rows: Range<Count>,
+    /// How often a village's clerk edits the roster, before anything else but imports.
+    pub roster: Amount<Share>,
+    /// Share of the time in which a merchant's till has no line.
+    pub offline: Amount<Share>,
+    /// How long it has none, drawn each time.
+    pub offline_for: Moment,
+    /// How unequally accounts are asked for.
+    pub zipf: Amount<Exponent>,
     /// Months that entries are dated in.
     pub months: Amount<Count>,
+    /// Days from the first of a month on which the month before is closed.
+    pub close: Amount<Count>,
+    /// Reversals on these days.
+    pub close_reverse: Amount<Share>,
     /// Since when accounts are open.
     pub since: Date,
 }
@@ -202,7 +224,15 @@ impl Default for WorkloadKeys {
             grant: Amount::of(170),
             township: Amount::of(300),
             publish: Amount::of(0),
+            import: Amount::of(0),
+            import_rows: Range::of(20, 200),
+            roster: Amount::of(0),
+            offline: Amount::of(0),
+            offline_for: Moment::Load(Range::of(50, 200)),
+            zipf: Amount::of(0),
             months: Amount::of(2),
+            close: Amount::of(0),
+            close_reverse: Amount::of(400),
             since: must("2020-01-01"),
         }
     }
@@ -236,6 +266,16 @@ pub struct FaultRule {
     pub way: Option<WayKey>,
     /// `restore`: when the backup was made.
     pub backup: Option<Moment>,
+    /// `flap`: how long the way is open each time.
+    pub up: Option<Range<Time>>,
+    /// `flap`: how long it is cut each time.
+    pub down: Option<Range<Time>>,
+    /// `clock`: what it shows instead.
+    pub shows: Option<ShowsKey>,
+    /// `io-error`: which of the coming syncs fails.
+    pub nth: Option<Range<Count>>,
+    /// `flood`: how many segments a second, to each peer.
+    pub per_second: Option<Range<Count>>,
 }
 
 const fn everybody() -> Selector {
@@ -260,12 +300,34 @@ const fn always() -> Amount<Share> {
 pub enum FaultKind {
     /// The nodes are cut off from all others.
     Cut,
+    /// The same, by turns.
+    Flap,
     /// Links that the nodes dial break, and are dialled again.
     Break,
     /// The power goes.
     Crash,
     /// The disk dies, and an old backup is put back.
     Restore,
+    /// The node is stopped and started as a later version.
+    Upgrade,
+    /// The clock is wrong.
+    Clock,
+    /// The disk has no room.
+    DiskFull,
+    /// A sync of the disk fails.
+    IoError,
+    /// A stored bit turns.
+    BitFlip,
+    /// The node reads far slower than its line is.
+    SlowPeer,
+    /// The township revokes the node.
+    Revoke,
+    /// The node writes two entries under one number.
+    Equivocate,
+    /// The node alters what it passes on.
+    Forge,
+    /// The node sends what nobody can use.
+    Flood,
 }
 
 impl FaultKind {
@@ -273,9 +335,41 @@ impl FaultKind {
     pub fn as_str(self) -> &'static str {
         match self {
             FaultKind::Cut => "cut",
+            FaultKind::Flap => "flap",
             FaultKind::Break => "break",
             FaultKind::Crash => "crash",
             FaultKind::Restore => "restore",
+            FaultKind::Upgrade => "upgrade",
+            FaultKind::Clock => "clock",
+            FaultKind::DiskFull => "disk-full",
+            FaultKind::IoError => "io-error",
+            FaultKind::BitFlip => "bit-flip",
+            FaultKind::SlowPeer => "slow-peer",
+            FaultKind::Revoke => "revoke",
+            FaultKind::Equivocate => "equivocate",
+            FaultKind::Forge => "forge",
+            FaultKind::Flood => "flood",
+        }
+    }
+}
+
+/// What a clock that is wrong shows.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(try_from = "String")]
+pub enum ShowsKey {
+    /// It starts again at 1970.
+    Epoch1970,
+    /// It is so far ahead.
+    Ahead(Offsets),
+}
+
+impl TryFrom<String> for ShowsKey {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<ShowsKey, String> {
+        match text.as_str() {
+            "1970" => Ok(ShowsKey::Epoch1970),
+            _ => Offsets::try_from(text).map(ShowsKey::Ahead).map_err(|what| format!("{what}, or \"1970\"")),
         }
     }
 }

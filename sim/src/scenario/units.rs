@@ -47,6 +47,8 @@ quantities! {
     Share "a share from 0% to 100% in steps of 0.1%, such as \"5%\"" false [("%", 10)];
     /// Distances, in metres.
     Distance "a distance in m or km, such as \"12km\"" false [("m", 1), ("km", 1000)];
+    /// Exponents, in thousandths.
+    Exponent "a number in steps of 0.001, such as 0.8" false [("", 1000)];
     /// How many.
     Count "a whole number, such as 3" true [];
 }
@@ -134,6 +136,10 @@ impl<Q: Quantity, T: TryFrom<String, Error = String>> Visitor<'_> for Reader<T, 
         T::try_from(text.to_owned()).map_err(E::custom)
     }
 
+    fn visit_f64<E: de::Error>(self, number: f64) -> Result<T, E> {
+        T::try_from(number.to_string()).map_err(E::custom)
+    }
+
     fn visit_i64<E: de::Error>(self, number: i64) -> Result<T, E> {
         T::try_from(number.to_string()).map_err(E::custom)
     }
@@ -196,6 +202,11 @@ impl Offsets {
     pub fn draw(&self, rng: &mut Rng) -> i64 {
         self.low.saturating_add_unsigned(rng.below(self.high.abs_diff(self.low).saturating_add(1)))
     }
+
+    /// The same, in milliseconds.
+    pub fn draw_millis(&self, rng: &mut Rng) -> i64 {
+        self.draw(rng) / 1000
+    }
 }
 
 impl TryFrom<String> for Offsets {
@@ -241,6 +252,16 @@ impl Moment {
     }
 }
 
+impl Moment {
+    /// Whether the least of its values is none at all.
+    pub fn is_nothing(&self) -> bool {
+        match self {
+            Moment::Time(range) => range.low == 0,
+            Moment::Load(range) => range.low == 0,
+        }
+    }
+}
+
 impl TryFrom<String> for Moment {
     type Error = String;
 
@@ -274,6 +295,7 @@ mod tests {
         assert_eq!(read::<Share>("0.5%"), Some(5));
         assert_eq!(read::<Distance>("12km"), Some(12_000));
         assert_eq!(read::<Count>("12"), Some(12));
+        assert_eq!([read::<Exponent>("0.8"), read::<Exponent>("1")], [Some(800), Some(1000)]);
     }
 
     #[test]

@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use xiangyue_protocol::replica::Ticket;
+use xiangyue_protocol::schema::roster::Sex;
 use xiangyue_protocol::schema::{
-    Account, AccountId, Award, Cohort, HolderKind, Item, NodeEntry, Org, Points, Redemption, RequestId, Rule,
+    Account, AccountId, Award, Cohort, HolderKind, Item, NodeEntry, Org, Points, Redemption, RequestId, RosterRow, Rule,
 };
 use xiangyue_protocol::{Command, Date, GrantRequest, Level, OrgCode, ReverseRequest};
 
@@ -18,8 +19,13 @@ use crate::plan::{NodeSpec, Plan};
 use crate::rng::Rng;
 use crate::scheduler::{MILLI, Micros, SECOND};
 
+mod zipf;
+
+use zipf::Popular;
+
 /// How busy the clerks are, and with what; shares are in thousandths.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Workload {
     /// Shortest and longest time between two requests at one node.
     pub every: (Micros, Micros),
@@ -39,8 +45,27 @@ pub struct Workload {
     pub township_permille: u64,
     /// How often the township's clerk adds a redemption item, which every node is to hear of, before anything else.
     pub publish_permille: u64,
+    /// How often a village's clerk imports many awards at once.
+    pub import_permille: u64,
+    /// Fewest and most awards of one import.
+    pub import_rows: (u64, u64),
+    /// How often a village's clerk adds to the roster, or ends a term that stands there.
+    pub roster_permille: u64,
+    /// Zipf's exponent: of a village's accounts the n-th is asked for 1/n^s as often as the first; 0: all alike.
+    pub zipf_permille: u64,
     /// Months that entries are dated in, counted back from the current one.
     pub months: u64,
+    /// So many days from the first of a month clerks close the one before: they date entries on its last day.
+    pub close_days: u64,
+    /// Further reversals while a month is closed, of what villages and merchants enter.
+    pub close_reverse_permille: u64,
+}
+
+impl Workload {
+    /// Whether clerks are closing the month before on this day.
+    pub fn closes(&self, today: Date) -> bool {
+        u64::from(today.day().unsigned_abs()) <= self.close_days
+    }
 }
 
 impl Default for Workload {
@@ -55,7 +80,13 @@ impl Default for Workload {
             grant_permille: 170,
             township_permille: 300,
             publish_permille: 0,
+            import_permille: 0,
+            import_rows: (20, 200),
+            roster_permille: 0,
+            zipf_permille: 0,
             months: 2,
+            close_days: 0,
+            close_reverse_permille: 400,
         }
     }
 }
@@ -85,6 +116,13 @@ impl Wish {
     }
 }
 
+/// Accounts that clerks know, and how often each is asked for.
+#[derive(Debug)]
+pub struct Accounts {
+    ids: Vec<AccountId>,
+    popular: Popular,
+}
+
 /// The clerk of one node.
 #[derive(Debug)]
 pub struct Clerk {
@@ -93,7 +131,7 @@ pub struct Clerk {
     rng: Rng,
     numbered: u64,
     merchants: Arc<[OrgCode]>,
-    accounts: Arc<[AccountId]>,
+    accounts: Arc<Accounts>,
     /// Times that the clerk wanted something new, or something done once more.
     pub turns: u64,
     /// Whether the clerk waits for the power to come back.
@@ -108,7 +146,7 @@ pub struct Clerk {
 
 impl Clerk {
     /// The clerk of `name`, of `org`, who knows these accounts and merchants.
-    pub fn new(seed: u64, name: &str, org: &OrgCode, accounts: Arc<[AccountId]>, merchants: Arc<[OrgCode]>) -> Clerk {
+    pub fn new(seed: u64, name: &str, org: &OrgCode, accounts: Arc<Accounts>, merchants: Arc<[OrgCode]>) -> Clerk {
         Clerk {
             org: org.clone(),
             name: name.to_owned(),
@@ -154,7 +192,7 @@ impl Clerk {
         if may_repeat && self.rng.chance(params.retry_permille) {
             return self.rng.pick(self.done.make_contiguous()).cloned();
         }
-        self.invent(params, today).map(|command| Wish::new(vec![command]))
+        self.invent(params, today).map(Wish::new)
     }
 
     /// The power went: what was not acknowledged must be asked for again.
@@ -170,20 +208,73 @@ impl Clerk {
         name(&format!("{}-{}", self.name, self.numbered))
     }
 
-    fn invent(&mut self, params: &Workload, today: Date) -> Option<Command> {
-        if params.publish_permille > 0
-            && self.org.level() == Level::Township
-            && self.rng.chance(params.publish_permille)
-        {
-            let code = name(&format!("P{}", self.number()));
-            return Some(Command::Item(Item { code, price: Points(1), effective_from: today }));
+    fn invent(&mut self, params: &Workload, today: Date) -> Option<Vec<Command>> {
+        match self.org.level() {
+            Level::Township if self.happens(params.publish_permille) => Some(vec![self.publish(today)]),
+            Level::Village if self.happens(params.import_permille) => self.import(params, today),
+            Level::Village if self.happens(params.roster_permille) => Some(vec![self.edit_roster(today)]),
+            _ => self.enter(params, today).map(|command| vec![command]),
         }
-        let account = self.rng.pick(&self.accounts)?.clone();
+    }
+
+    /// Draws only for what may happen at all: a share of nothing shifts no other draw.
+    fn happens(&mut self, permille: u64) -> bool {
+        permille > 0 && self.rng.chance(permille)
+    }
+
+    fn publish(&mut self, today: Date) -> Command {
+        let code = name(&format!("P{}", self.number()));
+        Command::Item(Item { code, price: Points(1), effective_from: today })
+    }
+
+    /// A list that was kept on paper, entered at once.
+    fn import(&mut self, params: &Workload, today: Date) -> Option<Vec<Command>> {
+        let mut commands = Vec::new();
+        for _ in 0..self.rng.between(params.import_rows.0, params.import_rows.1) {
+            let account = self.account()?;
+            let date = self.date(params, today);
+            commands.push(self.award(account, date));
+        }
+        Some(commands)
+    }
+
+    /// Somebody takes up a role, or one that this clerk has entered lays it down.
+    fn edit_roster(&mut self, today: Date) -> Command {
+        let open = self.done.iter().flat_map(|wish| &wish.commands).filter_map(|command| match command {
+            Command::Roster(row) if row.to.is_none() => Some(row.clone()),
+            _ => None,
+        });
+        let open: Vec<RosterRow> = open.collect();
+        if self.rng.chance(300)
+            && let Some(row) = self.rng.pick(&open)
+        {
+            return Command::Roster(RosterRow { to: Some(today), ..row.clone() });
+        }
+        let number = self.number();
+        Command::Roster(RosterRow {
+            person: format!("p-{number}").into(),
+            household: format!("h-{number}").into(),
+            grid: format!("{}001", self.org).into(),
+            role: "网格员".into(),
+            sex: Sex::Unknown,
+            born: None,
+            party: Default::default(),
+            education: Default::default(),
+            from: today,
+            to: None,
+        })
+    }
+
+    fn enter(&mut self, params: &Workload, today: Date) -> Option<Command> {
+        let account = self.account()?;
         let date = self.date(params, today);
         let draw = self.rng.below(1000);
         let level = self.org.level();
         if level == Level::Township && draw >= params.township_permille {
             return None;
+        }
+        if level != Level::Township && params.closes(today) && self.happens(params.close_reverse_permille) {
+            return self.reverse(date);
         }
         let reverse = params.reverse_permille;
         let grant = reverse + params.grant_permille;
@@ -200,9 +291,17 @@ impl Clerk {
         }
     }
 
+    fn account(&mut self) -> Option<AccountId> {
+        self.accounts.popular.pick(&self.accounts.ids, &mut self.rng).cloned()
+    }
+
     fn date(&mut self, params: &Workload, today: Date) -> Date {
+        let before = |date: Date| date.first_of_month().yesterday().unwrap_or(date);
+        if params.closes(today) {
+            return before(today);
+        }
         let back = self.rng.below(params.months.max(1));
-        (0..back).fold(today, |date, _| date.first_of_month().yesterday().unwrap_or(date))
+        (0..back).fold(today, |date, _| before(date))
     }
 
     fn award(&mut self, account: AccountId, date: Date) -> Command {
@@ -249,14 +348,7 @@ impl Clerk {
 
 /// The clerks of all nodes. Those of one village, or of one township, share what they know.
 pub fn clerks(plan: &Plan) -> Vec<Clerk> {
-    let mut accounts: BTreeMap<OrgCode, Vec<_>> = BTreeMap::new();
-    for (account, village) in &plan.accounts {
-        let village = &plan.nodes[*village].org;
-        for org in [Some(village.clone()), village.township()].into_iter().flatten() {
-            accounts.entry(org).or_default().push(account.clone());
-        }
-    }
-    let accounts: BTreeMap<OrgCode, Arc<[_]>> = accounts.into_iter().map(|(org, list)| (org, list.into())).collect();
+    let known = accounts_by_org(plan);
     let mut merchants: BTreeMap<Option<OrgCode>, Vec<OrgCode>> = BTreeMap::new();
     for org in plan.nodes.iter().map(|spec| &spec.org).filter(|org| org.level() == Level::Merchant) {
         let known = merchants.entry(org.township()).or_default();
@@ -265,14 +357,35 @@ pub fn clerks(plan: &Plan) -> Vec<Clerk> {
         }
     }
     let merchants: BTreeMap<_, Arc<[_]>> = merchants.into_iter().map(|(org, list)| (org, list.into())).collect();
+    let none = Arc::new(Accounts { ids: Vec::new(), popular: Popular::of(std::iter::empty(), 0) });
     let clerk = |spec: &NodeSpec| {
         let township = spec.org.township();
         let of = if spec.org.level() == Level::Village { Some(&spec.org) } else { township.as_ref() };
-        let known = of.and_then(|org| accounts.get(org)).cloned().unwrap_or_default();
+        let known = of.and_then(|org| known.get(org)).unwrap_or(&none);
+        let known = Arc::clone(known);
         let merchants = merchants.get(&township).cloned().unwrap_or_default();
         Clerk::new(plan.seed, &spec.name, &spec.org, known, merchants)
     };
     plan.nodes.iter().map(clerk).collect()
+}
+
+/// The accounts that each village and township knows. How popular one is depends on its place in its own village.
+fn accounts_by_org(plan: &Plan) -> BTreeMap<OrgCode, Arc<Accounts>> {
+    let mut accounts: BTreeMap<OrgCode, Vec<(AccountId, u64)>> = BTreeMap::new();
+    let mut opened: BTreeMap<usize, u64> = BTreeMap::new();
+    for (account, village) in &plan.accounts {
+        let rank = opened.entry(*village).or_default();
+        *rank += 1;
+        let village = &plan.nodes[*village].org;
+        for org in [Some(village.clone()), village.township()].into_iter().flatten() {
+            accounts.entry(org).or_default().push((account.clone(), *rank));
+        }
+    }
+    let known = |list: Vec<(AccountId, u64)>| {
+        let popular = Popular::of(list.iter().map(|(_, rank)| *rank), plan.workload.zipf_permille);
+        Arc::new(Accounts { ids: list.into_iter().map(|(account, _)| account).collect(), popular })
+    };
+    accounts.into_iter().map(|(org, list)| (org, known(list))).collect()
 }
 
 /// What each clerk asks for first: a township names everybody under it and everything, villages open their accounts.
