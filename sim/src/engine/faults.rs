@@ -69,7 +69,7 @@ impl Engine {
             Fault::Clock { node, .. } => self.clocks[node].goes_right(),
             // What it had altered, or was too slow to read, is fetched over new connections.
             Fault::Forge { node, .. } | Fault::SlowPeer { node, .. } => {
-                self.conns_of[node].clone().into_iter().for_each(|conn| self.break_conn(conn));
+                self.conns_of[node].clone().into_iter().for_each(|conn| self.close(node, conn));
             }
             Fault::DiskFull { node, .. } => self.redial_all_of(node),
             _ => {}
@@ -99,7 +99,7 @@ impl Engine {
         for (conn, nodes) in hit.map(|(conn, c)| (*conn, c.nodes)).collect::<Vec<_>>() {
             // Towards an end inside, only a cut of what gets out lets frames through; and the other way round.
             let carries = nodes.map(|node| way == if island.contains(&node) { Way::OutOf } else { Way::Into });
-            self.stop_carrying(conn, carries);
+            self.cut_conn(conn, carries);
         }
     }
 
@@ -246,7 +246,7 @@ impl Engine {
             let what = format!("node {node} closed a connection: {refusal}");
             self.oracle.broke(7, "lives", self.queue.now(), what);
         }
-        self.close(node, peer);
+        self.close(node, conn);
     }
 
     pub(super) fn refused_frame(&mut self, node: usize, from: usize, refusal: &Refusal) {

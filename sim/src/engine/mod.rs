@@ -8,6 +8,8 @@
 //! |---|---|
 //! | `clerks` | asking, answers, acknowledgements |
 //! | `wires` | dialling, sending, arriving, breaking |
+//! | `wire` | what carries a connection, as the others see it |
+//! | `stream` | carries it as an ordered stream that breaks |
 //! | `power` | crashes, starts, restores, duty cycles |
 //! | `faults` | beginning and ending what goes wrong |
 //! | `rest` | when everything is at rest, and what must hold then |
@@ -19,7 +21,6 @@ use xiangyue_protocol::replica::Replica;
 use xiangyue_protocol::{Level, Millis, OrgCode, Refusal};
 
 use crate::clock::Clock;
-use crate::link::Conn;
 use crate::node::{Opened, Output, Parcel, SimNode, key_of};
 use crate::observer::{Observer, Told};
 use crate::oracle::Oracle;
@@ -32,11 +33,15 @@ use crate::stats::Stats;
 use crate::trace::Trace;
 use crate::workload::{self, Clerk, first_wishes};
 
+use wire::{Conn, Signal};
+
 mod clerks;
 mod faults;
 mod power;
 mod rest;
+mod stream;
 mod watching;
+mod wire;
 mod wires;
 
 #[derive(Debug)]
@@ -45,9 +50,7 @@ enum Event {
     Flush { node: usize, life: u64 },
     Synced { node: usize, life: u64, rows: usize, token: u64 },
     Dial(usize),
-    Up { conn: u64, side: usize },
-    Arrive { conn: u64, side: usize, era: u32, parcel: Parcel, waits: bool },
-    Gone { conn: u64, side: usize },
+    Wire { conn: u64, side: usize, signal: Signal },
     Start { node: usize, life: u64, restored: bool },
     Wake { node: usize },
     // What goes on whether or not anything is left to do.
@@ -113,6 +116,8 @@ pub struct Engine {
     /// Connections that each node has not noticed to be gone.
     conns_of: Vec<BTreeSet<u64>>,
     next_conn: u64,
+    /// Where wires put what they have to tell; empty in between.
+    ear: Vec<wire::Told>,
     /// When each cell has sent what it was given.
     cells: Vec<Micros>,
     opened: Opened,
@@ -190,6 +195,7 @@ impl Engine {
             clerks,
             conns: BTreeMap::new(),
             next_conn: 0,
+            ear: Vec::new(),
             opened: Opened::default(),
             active: BTreeSet::new(),
             flapped: BTreeSet::new(),
@@ -308,9 +314,7 @@ impl Engine {
             Event::Flush { node, life } => self.flush(node, life),
             Event::Synced { node, life, rows, token } => self.synced(node, life, rows, token),
             Event::Dial(link) => self.dial(link),
-            Event::Up { conn, side } => self.up(conn, side),
-            Event::Arrive { conn, side, era, parcel, waits } => self.arrive((conn, side), era, parcel, waits),
-            Event::Gone { conn, side } => self.gone(conn, side),
+            Event::Wire { conn, side, signal } => self.signal(conn, side, signal),
             Event::Start { node, life, restored } => self.start(node, life, restored),
             Event::Wake { node } => self.wake(node),
             Event::Fault(fault) => self.fault(fault),
@@ -423,9 +427,7 @@ fn kind(event: &Event) -> &'static str {
         Event::Flush { .. } => "flush",
         Event::Synced { .. } => "synced",
         Event::Dial(_) => "dial",
-        Event::Up { .. } => "up",
-        Event::Arrive { .. } => "arrive",
-        Event::Gone { .. } => "gone",
+        Event::Wire { signal, .. } => signal.kind(),
         Event::Start { .. } => "start",
         Event::Wake { .. } => "wake",
         Event::Fault(_) => "fault",

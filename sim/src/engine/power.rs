@@ -32,13 +32,7 @@ impl Engine {
         self.clerks[node].crashed();
         self.alarm_clocks[node] = None;
         for conn in std::mem::take(&mut self.conns_of[node]) {
-            let Some(c) = self.conns.get_mut(&conn) else { continue };
-            for side in (0..2).filter(|side| c.nodes[*side] == node) {
-                c.noticed[side] = true;
-                self.oracle.gone(node, c.peers[side]);
-            }
-            self.break_conn(conn);
-            self.forget_if_over(conn);
+            self.forget_conn(conn, node);
         }
     }
 
@@ -154,7 +148,7 @@ impl Engine {
             return;
         }
         if let Some(conn) = self.links[link].current {
-            self.break_conn(conn);
+            self.cut_conn(conn, [false; 2]);
         }
         self.next_duty(link);
     }

@@ -128,8 +128,7 @@ impl Engine {
             for side in 0..2 {
                 self.gone(conn, side);
             }
-            self.stop_carrying(conn, [false; 2]);
-            self.conns.remove(&conn);
+            self.discard(conn);
         }
         self.conns_of.iter_mut().for_each(BTreeSet::clear);
         for link in 0..self.links.len() {

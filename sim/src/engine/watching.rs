@@ -82,7 +82,7 @@ impl Engine {
             behind_p99: behind(99),
             behind_max: ages.last().copied().unwrap_or(0),
             unsynced: self.nodes.iter().map(|node| node.disk.unsynced() as u64).sum(),
-            in_flight: self.conns.values().map(|conn| (conn.in_flight[0] + conn.in_flight[1]) as u64).sum(),
+            in_flight: self.conns.values().map(|conn| (conn.wire.in_flight(0) + conn.wire.in_flight(1)) as u64).sum(),
             frames: self.stats.frames,
             sends: self.stats.segments_sent,
             bytes_sent: self.stats.bytes,

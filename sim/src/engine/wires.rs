@@ -6,12 +6,13 @@ use xiangyue_protocol::Code;
 use xiangyue_protocol::frame::{Frame, Hello, VERSION};
 use xiangyue_protocol::replica::{PeerId, Replica};
 
+use super::stream::Stream;
+use super::wire::{Conn, Load, Road, Signal, Told, Troubles, Wire};
 use super::{Engine, Event};
 use crate::disk::Row;
-use crate::link::Conn;
 use crate::mutant::Mutant;
 use crate::node::Parcel;
-use crate::plan::{Fault, Version, Way};
+use crate::plan::{Fault, Version};
 use crate::stats::Sometimes;
 
 /// The connection and end that a node calls so.
@@ -20,19 +21,54 @@ fn end_of(peer: PeerId) -> (u64, usize) {
 }
 
 impl Engine {
-    /// Whether frames from one node to another are stopped by a cut that is under way.
-    pub(super) fn is_cut(&self, from: usize, to: usize) -> bool {
-        let cuts = self.active.iter().filter_map(|at| match &self.plan.faults[*at].1 {
-            Fault::Cut { island, way, .. } => Some((island, *way)),
-            Fault::Flap { island, .. } if self.flapped.contains(at) => Some((island, Way::Both)),
-            _ => None,
-        });
-        let mut cuts = cuts;
-        cuts.any(|(island, way)| match (island.contains(&from), island.contains(&to)) {
-            (true, false) => way != Way::Into,
-            (false, true) => way != Way::OutOf,
-            _ => false,
-        })
+    fn troubles(&self) -> Troubles<'_> {
+        Troubles { faults: &self.plan.faults, active: &self.active, flapped: &self.flapped }
+    }
+
+    /// Has a wire do something, and hears what it has to tell.
+    fn on_wire<T>(&mut self, conn: u64, does: impl FnOnce(&mut dyn Wire, &mut Road<'_>) -> T) -> Option<T> {
+        let c = self.conns.get_mut(&conn)?;
+        let mut told = std::mem::take(&mut self.ear);
+        let spec = &self.plan.links[c.link];
+        let mut road = Road {
+            conn,
+            nodes: c.nodes,
+            class: &self.plan.classes[spec.class],
+            extra: spec.extra,
+            cell: spec.cell.map(|cell| (&self.plan.cells[cell], &mut self.cells[cell])),
+            troubles: Troubles { faults: &self.plan.faults, active: &self.active, flapped: &self.flapped },
+            rng: &mut self.links[c.link].rng,
+            stats: &mut self.stats,
+            queue: &mut self.queue,
+            background: &mut self.background,
+            told: &mut told,
+        };
+        let done = does(&mut *c.wire, &mut road);
+        for told in told.drain(..) {
+            match told {
+                Told::Up(side) => self.up(conn, side),
+                Told::Arrived(side, parcel) => self.arrive(conn, side, parcel),
+                Told::Gone(side) => self.gone(conn, side),
+                Told::Broke => self.broke(conn),
+            }
+        }
+        self.ear = told;
+        Some(done)
+    }
+
+    /// What a wire asked to be reminded of.
+    pub(super) fn signal(&mut self, conn: u64, side: usize, signal: Signal) {
+        let lost = matches!(signal, Signal::Arrive { .. });
+        if self.on_wire(conn, |wire, road| wire.signal(road, side, signal)).is_none() && lost {
+            self.stats.met(Sometimes::LostInFlight);
+        }
+    }
+
+    /// Whether nobody waits for an event: what it was to bring is lost.
+    pub(super) fn is_lost(&self, event: &Event) -> bool {
+        let Event::Wire { conn, side, signal } = event else { return false };
+        let Some(conn) = self.conns.get(conn) else { return matches!(signal, Signal::Arrive { .. }) };
+        conn.wire.is_lost(*side, signal)
     }
 
     /// Dials a link after a while, unless that is going to happen already.
@@ -60,31 +96,28 @@ impl Engine {
         let (a, b) = (spec.dials, spec.answers);
         let connected = self.links[link].current.and_then(|conn| self.conns.get(&conn)).is_some_and(|conn| conn.alive);
         let off = self.nodes[a].replica.is_none() || self.nodes[b].replica.is_none();
-        let away = (!self.links[link].there && !self.greeting) || self.is_cut(a, b) || self.is_cut(b, a);
+        let away =
+            (!self.links[link].there && !self.greeting) || self.troubles().cut(a, b) || self.troubles().cut(b, a);
         if connected || off || away || self.refuses(b, a) || self.refuses(a, b) {
             return;
         }
-        // TLS 1.3 over QUIC: the one that answers is ready after one way, the one that dials after a round trip.
-        let class = &self.plan.classes[spec.class];
-        let (now, extra) = (self.queue.now(), spec.extra);
         let state = &mut self.links[link];
-        let there = now + class.latency(&mut state.rng) + extra;
-        let up_at = [there + class.latency(&mut state.rng) + extra, there];
         let lives = [self.nodes[a].life, self.nodes[b].life];
         let kept = self.plan.mutant == Some(Mutant::KeepSessionAcrossBreak) && state.lives == lives;
-        if kept && let Some(conn) = state.current.and_then(|conn| self.conns.get_mut(&conn)) {
-            conn.revive(up_at);
+        if kept && let Some((conn, c)) = state.current.and_then(|conn| Some((conn, self.conns.get_mut(&conn)?))) {
+            (c.alive, c.up, c.heard, c.noticed) = (true, [true; 2], [false; 2], [false; 2]);
+            self.on_wire(conn, |wire, road| wire.reopen(road));
             return;
         }
         let conn = self.next_conn;
         self.next_conn += 1;
         (state.current, state.lives) = (Some(conn), lives);
         let peers = [PeerId(2 * conn), PeerId(2 * conn + 1)];
-        self.conns.insert(conn, Conn::new(link, [a, b], peers, up_at));
-        for (side, node) in [a, b].into_iter().enumerate() {
+        self.conns.insert(conn, Conn::new(link, [a, b], peers, Box::new(Stream::new())));
+        for node in [a, b] {
             self.conns_of[node].insert(conn);
-            self.at(up_at[side], Event::Up { conn, side });
         }
+        self.on_wire(conn, |wire, road| wire.open(road));
     }
 
     /// Whether a node lets another not connect at all: it knows it to be revoked.
@@ -94,7 +127,7 @@ impl Engine {
         replica.is_some_and(|replica| replica.views().directory.revocation(id).is_some())
     }
 
-    pub(super) fn up(&mut self, conn: u64, side: usize) {
+    fn up(&mut self, conn: u64, side: usize) {
         let Some(c) = self.conns.get_mut(&conn).filter(|c| c.alive && !c.noticed[side]) else { return };
         c.up[side] = true;
         let (node, peer, other, theirs) = (c.nodes[side], c.peers[side], c.nodes[1 - side], c.peers[1 - side]);
@@ -110,13 +143,16 @@ impl Engine {
 
     /// Of two connections with nodes that show one identity the newer stays.
     fn replaces(&mut self, node: usize, conn: u64, other: usize) {
-        let same =
-            |c: &Conn| c.alive && c.nodes.iter().any(|n| *n != node && self.nodes[*n].id() == self.nodes[other].id());
+        let id = self.nodes[other].id();
+        let same = |c: &Conn| {
+            let held = (0..2).any(|side| c.nodes[side] == node && c.wire.is_held_by(side));
+            held && c.nodes.iter().any(|n| *n != node && self.nodes[*n].id() == id)
+        };
         let older = self.conns_of[node].iter().copied().filter(|older| *older != conn);
         let older: Vec<u64> = older.filter(|older| self.conns.get(older).is_some_and(same)).collect();
         for older in older {
             self.stats.met(Sometimes::ReplacedConnection);
-            self.break_conn(older);
+            self.close(node, older);
         }
     }
 
@@ -125,34 +161,24 @@ impl Engine {
         let (now, parcel) = (self.now(), self.tamper(node, parcel));
         let (conn, side) = end_of(peer);
         let bytes = self.note_send(node, conn, side, &parcel);
-        let Some(c) = self.conns.get_mut(&conn).filter(|c| c.nodes[side] == node) else { return };
+        let Some(c) = self.conns.get(&conn).filter(|c| c.nodes[side] == node) else { return };
         let (to, link) = (c.nodes[1 - side], c.link);
         self.oracle.sent(now, node, to, &parcel, &self.nodes[node]);
-        if !c.carries[1 - side] {
+        if !c.wire.takes(1 - side) {
             if !c.noticed[side] {
                 self.stats.met(Sometimes::SentIntoTheVoid);
             }
             return;
         }
-        let spec = &self.plan.links[link];
-        let class = &self.plan.classes[spec.class];
-        c.in_flight[1 - side] += usize::from(waits);
-        self.oracle.on_the_way(now, to, c.in_flight[1 - side]);
-        if c.in_flight[1 - side] > class.queue && c.is_backed_up(now, 1 - side) {
+        let waiting = c.wire.in_flight(1 - side) + usize::from(waits);
+        self.oracle.on_the_way(now, to, waiting);
+        let class = &self.plan.classes[self.plan.links[link].class];
+        if waiting > class.queue && c.wire.is_backed_up(now, 1 - side) {
             self.stats.met(Sometimes::ClosedSlowPeer);
-            self.break_conn(conn);
+            self.close(node, conn);
             return;
         }
-        let slow = self.active.iter().any(|fault| match &self.plan.faults[*fault].1 {
-            Fault::SlowPeer { node, .. } => *node == to,
-            _ => false,
-        });
-        let slowed = if slow { bytes.saturating_mul(SLOWER) } else { bytes };
-        let cell = spec.cell.map(|cell| (&self.plan.cells[cell], &mut self.cells[cell]));
-        let at = c.arrival(now, 1 - side, slowed, (class, spec.extra), cell, &mut self.links[link].rng);
-        c.queued[1 - side] += 1;
-        let event = Event::Arrive { conn, side: 1 - side, era: c.era, parcel, waits };
-        self.at(at, event);
+        self.on_wire(conn, |wire, road| wire.send(road, 1 - side, Load { parcel, bytes, waits }));
     }
 
     /// Counts what is sent. Hands out its bytes.
@@ -210,28 +236,19 @@ impl Engine {
             .is_some()
     }
 
-    pub(super) fn arrive(&mut self, (conn, side): (u64, usize), era: u32, parcel: Parcel, waits: bool) {
-        let Some(c) = self.conns.get_mut(&conn).filter(|c| c.era == era) else {
+    fn arrive(&mut self, conn: u64, side: usize, parcel: Parcel) {
+        let Some(c) = self.conns.get_mut(&conn).filter(|c| c.up[side] && !c.noticed[side]) else {
             self.stats.met(Sometimes::LostInFlight);
             return;
         };
-        c.in_flight[side] -= usize::from(waits);
-        c.queued[side] = c.queued[side].saturating_sub(1);
         let (node, peer, from) = (c.nodes[side], c.peers[side], c.nodes[1 - side]);
-        if !c.carries[side] || !c.up[side] || c.noticed[side] {
-            self.stats.met(Sometimes::LostInFlight);
-            return;
-        }
-        if !c.alive {
-            self.stats.met(Sometimes::CameThroughOneWay);
-        }
         c.heard[side] = true;
         let now = self.millis(node);
         self.told.event(self.queue.now(), node, "arrive", Some(from), || name_of(&parcel).into());
         if parcel.is_segment() && self.disk_is_full(node) {
             // As the real driver: it does not take in what it cannot keep, and says so by closing.
             self.stats.met(Sometimes::RefusedDiskFull);
-            self.break_conn(conn);
+            self.close(node, conn);
             return;
         }
         let is_segment = parcel.is_segment();
@@ -244,7 +261,7 @@ impl Engine {
                 _ => {
                     self.refused_frame(node, from, &refusal);
                     if !is_segment {
-                        self.break_conn(conn);
+                        self.close(node, conn);
                     }
                 }
             }
@@ -258,46 +275,44 @@ impl Engine {
         self.oracle.arrived(self.queue.now(), node, peer, now, &self.nodes[node]);
     }
 
-    pub(super) fn close(&mut self, node: usize, peer: PeerId) {
-        let (conn, side) = end_of(peer);
-        if self.conns.get(&conn).is_some_and(|conn| conn.nodes[side] == node) {
-            self.break_conn(conn);
-        }
+    /// A node closes a connection.
+    pub(super) fn close(&mut self, node: usize, conn: u64) {
+        let Some(c) = self.conns.get(&conn) else { return };
+        let side = usize::from(c.nodes[1] == node);
+        self.on_wire(conn, |wire, road| wire.close(road, side));
     }
 
-    /// What is in flight is lost; each end learns of it after a while, and the dialling one dials again.
     pub(super) fn break_conn(&mut self, conn: u64) {
-        self.stop_carrying(conn, [false; 2]);
+        self.on_wire(conn, |wire, road| wire.breaks(road));
     }
 
-    /// A connection that carries one way at most is lost, but what still gets through does until its end gives up.
-    pub(super) fn stop_carrying(&mut self, conn: u64, carries: [bool; 2]) {
+    /// A link goes away, or carries what is sent towards these ends alone.
+    pub(super) fn cut_conn(&mut self, conn: u64, carries: [bool; 2]) {
+        self.on_wire(conn, |wire, road| wire.cut(road, carries));
+    }
+
+    /// The power went at a node.
+    pub(super) fn forget_conn(&mut self, conn: u64, node: usize) {
         let Some(c) = self.conns.get_mut(&conn) else { return };
-        // What is lost still comes up in the queue, but nobody waits for it.
-        for side in (0..2).filter(|side| !carries[*side]) {
-            c.carries[side] = false;
-            self.background += std::mem::take(&mut c.queued[side]);
-        }
-        if !std::mem::replace(&mut c.alive, false) {
-            return;
-        }
-        let (link, ends, noticed) = (c.link, [(c.nodes[0], c.peers[0]), (c.nodes[1], c.peers[1])], c.noticed);
-        for (side, (node, peer)) in ends.into_iter().enumerate().filter(|(side, _)| !noticed[*side]) {
-            if self.nodes[node].status(peer).is_some_and(|session| !session.caught_up) {
+        let side = usize::from(c.nodes[1] == node);
+        c.noticed[side] = true;
+        self.oracle.gone(node, c.peers[side]);
+        self.on_wire(conn, |wire, road| wire.forget(road, side));
+        self.forget_if_over(conn);
+    }
+
+    /// A connection is lost, whether or not its ends know.
+    fn broke(&mut self, conn: u64) {
+        let Some(c) = self.conns.get_mut(&conn) else { return };
+        c.alive = false;
+        for side in (0..2).filter(|side| !c.noticed[*side]) {
+            if self.nodes[c.nodes[side]].status(c.peers[side]).is_some_and(|session| !session.caught_up) {
                 self.stats.met(Sometimes::BrokeWhileComparing);
             }
-            let class = &self.plan.classes[self.plan.links[link].class];
-            let notice = self.links[link].rng.between(class.notice.0, class.notice.1);
-            self.after(notice, Event::Gone { conn, side });
         }
+        let link = c.link;
         self.forget_if_over(conn);
         self.redial(link);
-    }
-
-    /// Whether an event is the arrival of something that was lost.
-    pub(super) fn is_lost(&self, event: &Event) -> bool {
-        let Event::Arrive { conn, side, era, .. } = event else { return false };
-        self.conns.get(conn).is_none_or(|conn| conn.era != *era || !conn.carries[*side])
     }
 
     pub(super) fn gone(&mut self, conn: u64, side: usize) {
@@ -316,14 +331,16 @@ impl Engine {
 
     pub(super) fn forget_if_over(&mut self, conn: u64) {
         if self.conns.get(&conn).is_some_and(|c| !c.alive && c.noticed == [true; 2]) {
-            self.stop_carrying(conn, [false; 2]);
-            self.conns.remove(&conn);
+            self.discard(conn);
         }
+    }
+
+    pub(super) fn discard(&mut self, conn: u64) {
+        self.on_wire(conn, |wire, road| wire.discard(road));
+        self.conns.remove(&conn);
     }
 }
 
-/// How much slower a slow peer reads than its line is.
-const SLOWER: u64 = 2_000;
 /// Bytes of a frame around a segment: its length and type.
 const SEGMENT_FRAMING: u64 = 3;
 
