@@ -1,6 +1,8 @@
 //! A plan: everything that will be done to a set of nodes. Made by a scenario or by hand, carried out by the engine.
 
 use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use xiangyue_protocol::policy::Policy;
@@ -66,6 +68,51 @@ impl NodeSpec {
             clock: ClockSpec::default(),
             version: Version::Current,
         }
+    }
+}
+
+/// What carries frames between nodes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Tier {
+    /// Ordered streams that break.
+    #[default]
+    Streams,
+    /// QUIC, in datagrams that are lost.
+    Quic,
+}
+
+impl Tier {
+    /// The most nodes that QUIC carries frames between: each connection is two state machines with keys and timers.
+    pub const QUIC_NODES: usize = 50;
+
+    /// What it is called on the command line and in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Tier::Streams => "streams",
+            Tier::Quic => "quic",
+        }
+    }
+}
+
+impl FromStr for Tier {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Tier, String> {
+        let tiers = [Tier::Streams, Tier::Quic];
+        let found = tiers.into_iter().find(|tier| tier.name() == text);
+        found.ok_or_else(|| format!("{text:?} is no tier: expected streams or quic"))
+    }
+}
+
+/// A plan has more nodes than its tier carries frames between.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TooManyNodes(usize);
+
+impl fmt::Display for TooManyNodes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (nodes, most) = (self.0, Tier::QUIC_NODES);
+        write!(f, "{nodes} nodes are too many for the tier quic, which is for at most {most}; use --tier streams")
     }
 }
 
@@ -322,6 +369,9 @@ pub struct Plan {
     pub sample: Micros,
     /// How every node spreads what is new, and grants rights.
     pub policy: Policy,
+    /// What carries frames.
+    #[serde(default)]
+    pub tier: Tier,
     /// A planted bug, if any.
     pub mutant: Option<Mutant>,
     /// Turns at which a clerk asks for nothing after all, by node and count from 1: what shrinking has taken away.
@@ -346,8 +396,20 @@ impl Plan {
             phases: Phases::default(),
             sample: 0,
             policy: Policy::default(),
+            tier: Tier::default(),
             mutant: None,
             muted: BTreeSet::new(),
+        }
+    }
+
+    /// The same plan with frames carried otherwise.
+    ///
+    /// # Errors
+    /// When it has more nodes than that is for.
+    pub fn on(self, tier: Tier) -> Result<Plan, TooManyNodes> {
+        match tier {
+            Tier::Quic if self.nodes.len() > Tier::QUIC_NODES => Err(TooManyNodes(self.nodes.len())),
+            _ => Ok(Plan { tier, ..self }),
         }
     }
 }

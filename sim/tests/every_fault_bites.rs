@@ -1,4 +1,4 @@
-//! Each fault brings about what it is for, and every promise holds all the same.
+//! Each fault brings about what it is for, and every promise holds all the same, over streams and over QUIC.
 #![allow(clippy::unwrap_used, reason = "a helper of tests fails the test")]
 
 use std::collections::BTreeSet;
@@ -7,7 +7,7 @@ use xiangyue_sim::clock::ClockFault;
 use xiangyue_sim::engine::Engine;
 use xiangyue_sim::link::{Cell, LinkClass, LinkSpec};
 use xiangyue_sim::observer::{Delivery, Observer, Sample, TraceEvent};
-use xiangyue_sim::plan::{Fault, NodeSpec, Phases, Plan, Version, Way};
+use xiangyue_sim::plan::{Fault, NodeSpec, Phases, Plan, Tier, Version, Way};
 use xiangyue_sim::report::Report;
 use xiangyue_sim::scenario::run;
 use xiangyue_sim::scheduler::{Duty, MILLI, Micros, SECOND};
@@ -30,18 +30,27 @@ fn plan(seed: u64) -> Plan {
     plan
 }
 
+/// What is equal over streams and over QUIC: the verdict of every oracle, that everything comes to rest in agreement
+/// and every clerk is answered, and that the fault bites. What is written in between may differ, for times do. Hands
+/// back the reports over streams.
 fn bites(what: &[Sometimes], change: impl Fn(&mut Plan)) -> Vec<Report> {
+    let [streams, _] = [Tier::Streams, Tier::Quic].map(|tier| bites_on(tier, what, &change));
+    streams
+}
+
+fn bites_on(tier: Tier, what: &[Sometimes], change: impl Fn(&mut Plan)) -> Vec<Report> {
     let reports: Vec<Report> = (1..=SEEDS)
         .map(|seed| {
             let mut plan = plan(seed);
             change(&mut plan);
-            let report = run(plan).unwrap();
-            assert!(report.is_green(), "seed {seed}: {:#?}", report.violations);
+            let report = run(plan.on(tier).unwrap()).unwrap();
+            assert!(report.is_green(), "seed {seed} over {}: {:#?}", tier.name(), report.violations);
             report
         })
         .collect();
     for what in what {
-        assert!(reports.iter().any(|report| report.stats.count(*what) > 0), "never met: {}", what.text());
+        let met = reports.iter().any(|report| report.stats.count(*what) > 0);
+        assert!(met, "never met over {}: {}", tier.name(), what.text());
     }
     reports
 }

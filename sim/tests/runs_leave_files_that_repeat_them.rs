@@ -120,6 +120,21 @@ fn a_run_leaves_what_repeats_it() {
 }
 
 #[test]
+fn a_run_over_quic_is_repeated_over_quic() {
+    let place = Place::new();
+    place.does("run small.toml --seed 7 --tier quic --out first", 0);
+    let (summary, manifest) = (place.json("first/summary.json"), place.json("first/manifest.json"));
+    assert_eq!(summary["tier"], "quic");
+    assert_eq!(manifest["command"], "xiangyue-sim run small.toml --seed 7 --tier quic");
+    let again = said(&place.does("replay first", 0));
+    assert!(again.contains(summary["trace_hash"].as_str().unwrap()), "{again}");
+    place.does("sweep small.toml --seeds 1 --tier quic --out sweep", 0);
+    assert_eq!(place.json("sweep/runs/0000-1/summary.json")["tier"], "quic");
+    let other = said(&place.does("sweep small.toml --seeds 1 --out sweep", 2));
+    assert!(other.contains("another sweep"), "{other}");
+}
+
+#[test]
 fn what_is_left_out_at_a_limit_is_counted() {
     let place = Place::new();
     place.does("run small.toml --seed 1 --trace-rows 10 --out short", 0);

@@ -8,23 +8,27 @@ fn simulate(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_xiangyue-sim")).args(args).output().unwrap()
 }
 
-fn summary(seed: &str) -> serde_json::Value {
-    let output = simulate(&["run", "three-villages", "--seed", seed, "--json"]);
+fn summary(seed: &str, tier: &str) -> serde_json::Value {
+    let output = simulate(&["run", "three-villages", "--seed", seed, "--tier", tier, "--json"]);
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
 #[test]
 fn two_processes_with_one_seed_agree_in_all_but_wall_time_and_memory() {
-    for seed in ["1", "7", "42"] {
-        let (mut one, mut two) = (summary(seed), summary(seed));
-        for of_this_machine in ["wall_seconds", "max_rss_bytes"] {
-            one[of_this_machine].take();
-            two[of_this_machine].take();
+    // QUIC's keys are drawn anew in each process: the trace has the times and lengths of datagrams, not their bytes.
+    for tier in ["streams", "quic"] {
+        for seed in ["1", "7", "42"] {
+            let (mut one, mut two) = (summary(seed, tier), summary(seed, tier));
+            for of_this_machine in ["wall_seconds", "max_rss_bytes"] {
+                one[of_this_machine].take();
+                two[of_this_machine].take();
+            }
+            assert_eq!(one, two);
         }
-        assert_eq!(one, two);
+        assert_ne!(summary("1", tier)["trace_hash"], summary("2", tier)["trace_hash"]);
     }
-    assert_ne!(summary("1")["trace_hash"], summary("2")["trace_hash"]);
+    assert_ne!(summary("1", "streams")["trace_hash"], summary("1", "quic")["trace_hash"]);
 }
 
 #[test]
@@ -56,10 +60,28 @@ fn a_summary_has_what_scripts_read() {
 fn bad_input_exits_with_two() {
     assert_eq!(simulate(&["run", "no-such-scenario"]).status.code(), Some(2));
     assert_eq!(simulate(&["run", "three-villages", "--seeds", "0"]).status.code(), Some(2));
+    assert_eq!(simulate(&["run", "three-villages", "--tier", "tcp"]).status.code(), Some(2));
     let misspelt = simulate(&["run", "three-villages", "--set", "topology.vilages=3"]);
     assert_eq!(misspelt.status.code(), Some(2));
     let said = String::from_utf8_lossy(&misspelt.stderr).into_owned();
     assert!(said.contains("nearest: `villages`"), "{said}");
+}
+
+#[test]
+fn quic_is_for_fifty_nodes_and_more_are_refused() {
+    // With the township and the shop.
+    for (villages, code) in [("48", 0), ("49", 2)] {
+        let set = format!("topology.villages={villages}");
+        for command in [vec!["scenarios", "check"], vec!["run"]] {
+            let brief = ["--set", "phases.load=1s"].as_slice();
+            let brief = if command == ["run"] { brief } else { &[] };
+            let words = [command.as_slice(), &["three-villages", "--tier", "quic", "--set", &set], brief].concat();
+            let output = simulate(&words);
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert_eq!(output.status.code(), Some(code), "{words:?}: {said}");
+            assert!(code == 0 || said.contains("51 nodes are too many"), "{said}");
+        }
+    }
 }
 
 #[test]

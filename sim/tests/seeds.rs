@@ -3,12 +3,17 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use xiangyue_sim::plan::Tier;
 use xiangyue_sim::report::Report;
 use xiangyue_sim::scenario::{Scenario, Set, run};
 use xiangyue_sim::stats::Sometimes;
 
 /// Runs seeds 1 to `seeds` on two threads; each run is one thread's alone.
 fn reports(seeds: u64, sets: &[&str]) -> Vec<Report> {
+    reports_on(Tier::Streams, seeds, sets)
+}
+
+fn reports_on(tier: Tier, seeds: u64, sets: &[&str]) -> Vec<Report> {
     let sets: Vec<Set> = sets.iter().map(|set| set.parse().unwrap()).collect();
     let scenario = Scenario::of_library("three-villages", &sets).unwrap();
     let next = AtomicU64::new(1);
@@ -19,7 +24,7 @@ fn reports(seeds: u64, sets: &[&str]) -> Vec<Report> {
             if seed > seeds {
                 return reports;
             }
-            reports.push(run(scenario.plan(seed).unwrap()).unwrap());
+            reports.push(run(scenario.plan(seed).unwrap().on(tier).unwrap()).unwrap());
         }
     };
     let mut reports = std::thread::scope(|scope| {
@@ -63,5 +68,21 @@ fn stars_and_meshes_keep_every_promise_and_a_star_receives_next_to_nothing_twice
         println!("{name}: redundant in calm, thousandths: {permille:?}");
         // Only what came before the directory named its author is asked for, and so may come, twice.
         assert!(name != "star" || permille.iter().all(|permille| *permille <= 20), "{permille:?}");
+    }
+}
+
+#[test]
+fn over_quic_every_promise_is_kept_too() {
+    let reports = reports_on(Tier::Quic, 20, &[]);
+    assert_green(&reports);
+    for what in [
+        Sometimes::RedeemedInPartition,
+        Sometimes::LostInFlight,
+        Sometimes::SentIntoTheVoid,
+        Sometimes::Restored,
+        Sometimes::Thawed,
+        Sometimes::ReplacedConnection,
+    ] {
+        assert!(reports.iter().any(|report| report.stats.count(what) > 0), "never met: {}", what.text());
     }
 }

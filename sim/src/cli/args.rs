@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use xiangyue_sim::mutant::Mutant;
+use xiangyue_sim::plan::Tier;
 use xiangyue_sim::scenario::Set;
 
 use super::sweep::Shard;
@@ -88,12 +89,16 @@ pub(super) struct Source {
     /// Put a value over the file's; may be repeated.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(super) sets: Vec<Set>,
+    /// What carries frames between nodes: streams that break, or quic, in datagrams that are lost, for at most 50 nodes.
+    #[arg(long, value_name = "TIER", default_value = "streams")]
+    pub(super) tier: Tier,
 }
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   xiangyue-sim run three-villages --seed 7 --out /tmp/seed-7
   xiangyue-sim run my.toml --seeds 20 --json
+  xiangyue-sim run my.toml --tier quic
   xiangyue-sim run three-villages --set topology.villages=12 --set fault.cut.lasts=30s")]
 pub(super) struct Run {
     #[command(flatten)]

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use xiangyue_sim::engine::Engine;
+use xiangyue_sim::plan::Tier;
 use xiangyue_sim::report::Report;
 use xiangyue_sim::scenario::Scenario;
 
@@ -38,7 +39,7 @@ pub(super) fn run(args: &args::Run) -> Result<Exit, Failure> {
     let mut summary = outcome.sum.summary(wall);
     let missed = outcome.missed_by_all(&scenario, &summary);
     outcome.red.extend((!missed.is_empty()).then_some((0, missed)));
-    outcome.stamp(&scenario, &mut summary);
+    outcome.stamp(&scenario, args.source.tier, &mut summary);
     match (&args.out, outcome.written.take()) {
         // A single seed's summary is that of its folder, unless something is missed in all seeds.
         (Some(_), Some(written)) if args.seeds == 1 && written["missed"] == summary["missed"] => summary = written,
@@ -88,7 +89,7 @@ impl Outcome {
         stop: &Stop,
     ) -> Result<(), Failure> {
         let started = now();
-        let plan = scenario.plan(seed)?;
+        let plan = source::plan(scenario, &args.source, seed)?;
         let Some(out) = &args.out else {
             let report = Engine::new(plan)?.run(progress);
             self.take(scenario, report, progress, stop);
@@ -107,14 +108,15 @@ impl Outcome {
         let mut own = Outcome { seeds: 1, interrupted: self.interrupted, ..Outcome::default() };
         own.red.extend(self.red.last().filter(|(red, _)| *red == seed).cloned());
         let mut summary = report.summary(millis_since(started));
-        own.stamp(scenario, &mut summary);
+        own.stamp(scenario, args.source.tier, &mut summary);
         self.written = Some(dir.finish(&report, summary)?);
         Ok(())
     }
 
     /// What a summary has besides the report.
-    fn stamp(&self, scenario: &Scenario, summary: &mut Value) {
+    fn stamp(&self, scenario: &Scenario, tier: Tier, summary: &mut Value) {
         summary["scenario"] = json!(scenario.name());
+        summary["tier"] = json!(tier.name());
         summary["seeds"] = json!(self.seeds);
         summary["max_rss_bytes"] = json!(max_rss_bytes());
         summary["interrupted"] = json!(self.interrupted);

@@ -18,6 +18,7 @@ use xiangyue_sim::report::Report;
 use xiangyue_sim::scenario::Scenario;
 use xiangyue_sim::scheduler::Micros;
 
+use super::source::words;
 use super::{Failure, file_failure, identity, parquet};
 
 /// The version of these files; a reader refuses another.
@@ -75,7 +76,7 @@ impl<'w> RunDir<'w> {
             "format": FORMAT,
             "identity": identity::of(scenario)?,
             "seed": plan.seed,
-            "command": identity::save(dir, scenario, &format!("run {{}} --seed {}", plan.seed))?,
+            "command": identity::save(dir, scenario, &format!("run {{}} --seed {}{}", plan.seed, words(plan.tier)))?,
             "trace_hash": null,
             "plan": plan,
         });

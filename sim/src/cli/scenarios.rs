@@ -36,10 +36,11 @@ fn show(name: &str) -> Result<Exit, Failure> {
 fn check(source: &args::Source) -> Result<Exit, Failure> {
     let scenario = source::load(source)?;
     let points = scenario.points();
+    let first = scenario.file().seeds.first;
     for point in &points {
-        scenario.with(point)?;
+        source::plan(&scenario.with(point)?, source, first)?;
     }
-    let plan = scenario.plan(scenario.file().seeds.first)?;
+    let plan = source::plan(&scenario, source, first)?;
     println!(
         "{}: {} nodes, {} links, {} accounts, {} faults under seed {}; {} points of {} seeds",
         scenario.name(),

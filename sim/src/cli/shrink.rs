@@ -11,7 +11,7 @@ use super::{Exit, Failure, args, file_failure, source};
 pub(super) fn shrink(args: &args::Shrink) -> Result<Exit, Failure> {
     let scenario = source::load(&args.source)?;
     let stop = Stop::on_interrupt()?;
-    let mut plan = scenario.plan(args.seed)?;
+    let mut plan = source::plan(&scenario, &args.source, args.seed)?;
     plan.mutant = args.mutant.or(plan.mutant);
     if let Some(mutant) = plan.mutant.filter(|mutant| !mutant.is_built()) {
         return Err(Failure(format!("{} is not in this build; build with --features mutants", mutant.name())));

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use xiangyue_sim::plan::{Plan, Tier};
 use xiangyue_sim::scenario::{Document, LIBRARY, Scenario, in_library, nearest};
 
 use super::{Failure, args, file_failure};
@@ -24,6 +25,17 @@ pub(super) fn load(source: &args::Source) -> Result<Scenario, Failure> {
         read(&table).map_err(|error| format!("{}: {error}", table.display()))
     };
     Ok(Scenario::read(Document { name: name.to_owned(), text }, &source.sets, &beside)?)
+}
+
+/// What is done under a seed, over the tier that the command line names.
+pub(super) fn plan(scenario: &Scenario, source: &args::Source, seed: u64) -> Result<Plan, Failure> {
+    let plan = scenario.plan(seed)?.on(source.tier);
+    plan.map_err(|too_many| Failure(format!("{}: {too_many}", scenario.name())))
+}
+
+/// The words that name the tier in a command, if it is not the usual one.
+pub(super) fn words(tier: Tier) -> String {
+    if tier == Tier::default() { String::new() } else { format!(" --tier {}", tier.name()) }
 }
 
 #[expect(clippy::disallowed_methods, reason = "the command line reads files; the library is handed their text")]

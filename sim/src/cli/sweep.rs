@@ -58,19 +58,20 @@ pub(super) fn sweep(args: &args::Sweep) -> Result<Exit, Failure> {
 /// What the sweep is; equal for all its shards.
 fn describe(scenario: &Scenario, args: &args::Sweep) -> Result<Value, Failure> {
     let points = scenario.points();
+    let first = args.seed.unwrap_or(scenario.file().seeds.first);
     let point = |point: &Vec<xiangyue_sim::scenario::Set>| -> Result<Value, Failure> {
         // Refused here, before anything runs, and with the name of the key.
-        scenario.with(point)?;
+        source::plan(&scenario.with(point)?, &args.source, first)?;
         Ok(point.iter().map(|set| json!([set.key, set.value])).collect())
     };
     let points = points.iter().map(point).collect::<Result<Vec<_>, _>>()?;
-    let first = args.seed.unwrap_or(scenario.file().seeds.first);
     let count = args.seeds.unwrap_or(scenario.file().seeds.count);
+    let command = format!("sweep {{}} --seed {first} --seeds {count}{}", source::words(args.source.tier));
     make_folder(&args.out)?;
     Ok(json!({
         "format": FORMAT,
         "identity": identity::of(scenario)?,
-        "command": identity::save(&args.out, scenario, &format!("sweep {{}} --seed {first} --seeds {count}"))?,
+        "command": identity::save(&args.out, scenario, &command)?,
         "points": points,
         "seeds": (first..first.saturating_add(count)).collect::<Vec<_>>(),
     }))
@@ -138,6 +139,7 @@ fn carry_out_one(args: &args::Sweep, run: &Planned, stop: &Stop) -> Ended {
         Err(error) => return Ended::Failed(format!("this program's file: {error}")),
     };
     command.arg("run").arg(&args.source.scenario).args(["--seed", &run.seed.to_string()]).arg("--out").arg(&dir);
+    command.args(["--tier", args.source.tier.name()]);
     let sets = args.source.sets.iter().map(ToString::to_string);
     let varied = run.parameters.iter().map(|(key, value)| format!("{key}={value}"));
     for set in sets.chain(varied) {

@@ -10,6 +10,7 @@
 //! | `wires` | dialling, sending, arriving, breaking |
 //! | `wire` | what carries a connection, as the others see it |
 //! | `stream` | carries it as an ordered stream that breaks |
+//! | `datagrams` | carries it over QUIC, in datagrams that are lost |
 //! | `power` | crashes, starts, restores, duty cycles |
 //! | `faults` | beginning and ending what goes wrong |
 //! | `rest` | when everything is at rest, and what must hold then |
@@ -24,7 +25,8 @@ use crate::clock::Clock;
 use crate::node::{Opened, Output, Parcel, SimNode, key_of};
 use crate::observer::{Observer, Told};
 use crate::oracle::Oracle;
-use crate::plan::{Fault, Plan};
+use crate::plan::{Fault, Plan, Tier};
+use crate::quic::Tls;
 use crate::report::Report;
 use crate::rng::Rng;
 use crate::scheduler::{MILLI, Micros, SECOND, Scheduler};
@@ -36,6 +38,7 @@ use crate::workload::{self, Clerk, first_wishes};
 use wire::{Conn, Signal};
 
 mod clerks;
+mod datagrams;
 mod faults;
 mod power;
 mod rest;
@@ -77,7 +80,7 @@ impl Event {
                 | Event::LinkDuty { .. }
                 | Event::LoadEnds
                 | Event::Sample
-        )
+        ) || matches!(self, Event::Wire { signal, .. } if signal.is_background())
     }
 }
 
@@ -116,6 +119,8 @@ pub struct Engine {
     /// Connections that each node has not noticed to be gone.
     conns_of: Vec<BTreeSet<u64>>,
     next_conn: u64,
+    /// What QUIC needs, if it is to carry the connections.
+    tls: Option<Tls>,
     /// Where wires put what they have to tell; empty in between.
     ear: Vec<wire::Told>,
     /// When each cell has sent what it was given.
@@ -195,6 +200,10 @@ impl Engine {
             clerks,
             conns: BTreeMap::new(),
             next_conn: 0,
+            tls: match plan.tier {
+                Tier::Streams => None,
+                Tier::Quic => Some(Tls::new()?),
+            },
             ear: Vec::new(),
             opened: Opened::default(),
             active: BTreeSet::new(),

@@ -41,7 +41,8 @@ impl Engine {
 
     /// Whether nothing is left to do. The core's rest lets the others return.
     pub(super) fn comes_to_rest(&mut self) -> bool {
-        if self.queue.len() > self.background || self.now() < self.plan.phases.load_until() {
+        let busy = self.queue.len() > self.background || self.now() < self.plan.phases.load_until();
+        if busy || self.conns.values().any(|conn| conn.wire.is_busy()) {
             return false;
         }
         let waits = self.plan.classes.iter().any(|class| class.duty.is_some());

@@ -118,6 +118,7 @@ impl Wire for Stream {
                 road.told.push(Told::Arrived(side, parcel));
             }
             Signal::Arrive { .. } => road.stats.met(Sometimes::LostInFlight),
+            Signal::Datagram(_) | Signal::Wake | Signal::Read | Signal::GiveUp => {}
         }
     }
 
@@ -149,6 +150,11 @@ impl Wire for Stream {
 
     fn is_held_by(&self, _side: usize) -> bool {
         !self.broken
+    }
+
+    fn is_busy(&self) -> bool {
+        // Every frame and every end that does not know yet has its event.
+        false
     }
 }
 

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use xiangyue_protocol::Refusal;
 use xiangyue_protocol::replica::PeerId;
 
 use super::Event;
@@ -15,6 +16,7 @@ use crate::plan::{Fault, Way};
 use crate::rng::Rng;
 use crate::scheduler::{Micros, SECOND, Scheduler};
 use crate::stats::Stats;
+use crate::trace::Trace;
 
 /// Carries frames between the two ends of one connection, in order, until it breaks. Ends are 0, which dialled,
 /// and 1, which answered.
@@ -47,6 +49,8 @@ pub(super) trait Wire: fmt::Debug {
     fn discard(&mut self, road: &mut Road<'_>);
     /// Whether an end takes it for a connection that it would have to close.
     fn is_held_by(&self, side: usize) -> bool;
+    /// Whether something is under way that no event but the plan's clock's stands for.
+    fn is_busy(&self) -> bool;
 }
 
 /// What is sent.
@@ -66,6 +70,8 @@ pub(super) enum Told {
     Up(usize),
     /// Something came to an end.
     Arrived(usize, Parcel),
+    /// What came to an end is no frame.
+    Garbled(usize, Refusal),
     /// An end has found out that the connection is gone.
     Gone(usize),
     /// The connection is lost, whether or not its ends know; it may be dialled anew.
@@ -78,6 +84,11 @@ pub(super) enum Signal {
     Up,
     Arrive { era: u32, parcel: Parcel, waits: bool },
     Gone,
+    // Of QUIC.
+    Datagram(Vec<u8>),
+    Wake,
+    Read,
+    GiveUp,
 }
 
 impl Signal {
@@ -87,7 +98,16 @@ impl Signal {
             Signal::Up => "up",
             Signal::Arrive { .. } => "arrive",
             Signal::Gone => "gone",
+            Signal::Datagram(_) => "datagram arrives",
+            Signal::Wake => "wire wakes",
+            Signal::Read => "wire reads",
+            Signal::GiveUp => "wire gives up",
         }
+    }
+
+    /// Whether it comes although nothing is left to do: QUIC keeps its connections alive.
+    pub(super) fn is_background(&self) -> bool {
+        matches!(self, Signal::Datagram(_) | Signal::Wake | Signal::Read | Signal::GiveUp)
     }
 }
 
@@ -162,9 +182,14 @@ pub(super) struct Road<'a> {
     pub(super) extra: Micros,
     /// The cell that it shares, and when that has sent what it was given.
     pub(super) cell: Option<(&'a Cell, &'a mut Micros)>,
+    /// Whether the link is there at all.
+    pub(super) there: bool,
+    /// Whether the nodes at the ends have power.
+    pub(super) runs: [bool; 2],
     pub(super) troubles: Troubles<'a>,
     pub(super) rng: &'a mut Rng,
     pub(super) stats: &'a mut Stats,
+    pub(super) trace: &'a mut Trace,
     pub(super) queue: &'a mut Scheduler<Event>,
     /// Events in the queue that nobody waits for.
     pub(super) background: &'a mut usize,
@@ -178,6 +203,7 @@ impl Road<'_> {
 
     /// Reminds the wire of something at an end.
     pub(super) fn later(&mut self, at: Micros, side: usize, signal: Signal) {
+        *self.background += usize::from(signal.is_background());
         self.queue.at(at, Event::Wire { conn: self.conn, side, signal });
     }
 
@@ -189,6 +215,22 @@ impl Road<'_> {
     /// How many times slower than its line an end reads.
     pub(super) fn slow(&self, side: usize) -> u64 {
         self.troubles.slow(self.nodes[side])
+    }
+
+    /// Whether something that is on its way to an end gets on.
+    pub(super) fn leads(&self, to: usize) -> bool {
+        self.there && !self.troubles.cut(self.nodes[1 - to], self.nodes[to])
+    }
+
+    /// How long something would wait now for a line that is free from `free_at` on, and for the cell.
+    pub(super) fn backlog(&self, free_at: Micros) -> Micros {
+        let cell = self.cell.as_ref().map_or(0, |(_, free_at)| **free_at);
+        free_at.max(cell).saturating_sub(self.now())
+    }
+
+    /// Enters the length of a datagram in the trace; its bytes are encrypted under keys that no seed gives.
+    pub(super) fn note_datagram(&mut self, from: usize, bytes: usize) {
+        self.trace.note(self.queue.now(), self.nodes[from], "datagram", &(bytes as u64).to_be_bytes());
     }
 
     /// When a line that is free from `free_at` on, and the cell, will have sent so many bytes.
@@ -216,9 +258,13 @@ pub(super) mod tests {
         pub(in super::super) queue: Scheduler<Event>,
         pub(in super::super) told: Vec<Told>,
         pub(in super::super) background: usize,
+        pub(in super::super) there: bool,
+        faults: Vec<(Micros, Fault)>,
         active: BTreeSet<usize>,
+        flapped: BTreeSet<usize>,
         rng: Rng,
         stats: Stats,
+        trace: Trace,
     }
 
     impl World {
@@ -228,10 +274,21 @@ pub(super) mod tests {
                 queue: Scheduler::default(),
                 told: Vec::new(),
                 background: 0,
+                there: true,
+                faults: Vec::new(),
                 active: BTreeSet::new(),
+                flapped: BTreeSet::new(),
                 rng: Rng::new(1, "link", "wire"),
                 stats: Stats::default(),
+                trace: Trace::default(),
             }
+        }
+
+        /// Nothing gets to an end from now on.
+        pub(in super::super) fn cut_towards(&mut self, end: usize) {
+            let cut = Fault::Cut { island: BTreeSet::from([end]), way: Way::Into, lasts: Micros::MAX };
+            self.active.insert(self.faults.len());
+            self.faults.push((0, cut));
         }
 
         pub(in super::super) fn road(&mut self) -> Road<'_> {
@@ -241,9 +298,12 @@ pub(super) mod tests {
                 class: &self.class,
                 extra: 0,
                 cell: None,
-                troubles: Troubles { faults: &[], active: &self.active, flapped: &self.active },
+                there: self.there,
+                runs: [true; 2],
+                troubles: Troubles { faults: &self.faults, active: &self.active, flapped: &self.flapped },
                 rng: &mut self.rng,
                 stats: &mut self.stats,
+                trace: &mut self.trace,
                 queue: &mut self.queue,
                 background: &mut self.background,
                 told: &mut self.told,

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use xiangyue_protocol::Code;
 use xiangyue_protocol::frame::{Frame, Hello, VERSION};
 use xiangyue_protocol::replica::{PeerId, Replica};
+use xiangyue_protocol::{Code, Refusal};
 
+use super::datagrams::Datagrams;
 use super::stream::Stream;
 use super::wire::{Conn, Load, Road, Signal, Told, Troubles, Wire};
 use super::{Engine, Event};
@@ -36,18 +37,23 @@ impl Engine {
             class: &self.plan.classes[spec.class],
             extra: spec.extra,
             cell: spec.cell.map(|cell| (&self.plan.cells[cell], &mut self.cells[cell])),
+            there: self.links[c.link].there || self.greeting,
+            runs: c.nodes.map(|node| self.nodes[node].replica.is_some()),
             troubles: Troubles { faults: &self.plan.faults, active: &self.active, flapped: &self.flapped },
             rng: &mut self.links[c.link].rng,
             stats: &mut self.stats,
+            trace: &mut self.trace,
             queue: &mut self.queue,
             background: &mut self.background,
             told: &mut told,
         };
         let done = does(&mut *c.wire, &mut road);
         for told in told.drain(..) {
+            self.busy_until = self.queue.now();
             match told {
                 Told::Up(side) => self.up(conn, side),
                 Told::Arrived(side, parcel) => self.arrive(conn, side, parcel),
+                Told::Garbled(side, refusal) => self.garbled(conn, side, &refusal),
                 Told::Gone(side) => self.gone(conn, side),
                 Told::Broke => self.broke(conn),
             }
@@ -113,7 +119,11 @@ impl Engine {
         self.next_conn += 1;
         (state.current, state.lives) = (Some(conn), lives);
         let peers = [PeerId(2 * conn), PeerId(2 * conn + 1)];
-        self.conns.insert(conn, Conn::new(link, [a, b], peers, Box::new(Stream::new())));
+        let wire: Box<dyn Wire> = match &self.tls {
+            None => Box::new(Stream::new()),
+            Some(tls) => Box::new(Datagrams::new(self.queue.now(), &mut state.rng, tls)),
+        };
+        self.conns.insert(conn, Conn::new(link, [a, b], peers, wire));
         for node in [a, b] {
             self.conns_of[node].insert(conn);
         }
@@ -128,7 +138,8 @@ impl Engine {
     }
 
     fn up(&mut self, conn: u64, side: usize) {
-        let Some(c) = self.conns.get_mut(&conn).filter(|c| c.alive && !c.noticed[side]) else { return };
+        let unknown = |c: &&mut Conn| c.alive && !c.noticed[side] && !c.up[side];
+        let Some(c) = self.conns.get_mut(&conn).filter(unknown) else { return };
         c.up[side] = true;
         let (node, peer, other, theirs) = (c.nodes[side], c.peers[side], c.nodes[1 - side], c.peers[1 - side]);
         self.oracle.connects(node, peer, other, theirs, &self.nodes[node]);
@@ -273,6 +284,13 @@ impl Engine {
         }
         self.drain_from(node, Some(from));
         self.oracle.arrived(self.queue.now(), node, peer, now, &self.nodes[node]);
+    }
+
+    /// What came over a connection is no frame: a fault of the transport, for nothing in a plan alters a stream.
+    fn garbled(&mut self, conn: u64, side: usize, refusal: &Refusal) {
+        let Some(nodes) = self.conns.get(&conn).map(|c| c.nodes) else { return };
+        self.refused_frame(nodes[side], nodes[1 - side], refusal);
+        self.close(nodes[side], conn);
     }
 
     /// A node closes a connection.

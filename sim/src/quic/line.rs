@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use quinn_proto::{
-    Connection, ConnectionHandle, DatagramEvent, Dir, Endpoint, EndpointConfig, Event, StreamEvent, StreamId, Transmit,
-    VarInt,
+    Connection, ConnectionHandle, DatagramEvent, Dir, Endpoint, EndpointConfig, Event, ServerConfig, StreamEvent,
+    StreamId, Transmit, VarInt,
 };
 
 use super::tls::Tls;
@@ -30,15 +30,21 @@ pub enum Told {
     /// Bytes of the other end's stream, in order.
     Bytes(Vec<u8>),
     /// The connection is gone.
-    Lost(String),
+    Lost,
 }
 
 /// One end: a QUIC endpoint of its own with at most one connection.
 struct End {
     endpoint: Endpoint,
+    /// With the key that stateless resets are made with: it outlives a power cut, as the node's does.
+    config: Arc<EndpointConfig>,
     connection: Option<(ConnectionHandle, Connection)>,
     /// The stream that this end sends on.
     sends: Option<StreamId>,
+    /// The other's stream.
+    receives: Option<StreamId>,
+    /// How many more bytes it reads, if that is limited.
+    reads: Option<usize>,
     /// What flow control or congestion does not let out yet.
     unsent: VecDeque<u8>,
     told: VecDeque<Told>,
@@ -62,10 +68,8 @@ impl Line {
     pub fn dial(now: Micros, seed: [u8; 32], tls: &Tls) -> Line {
         let address = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let end = |side: u8, remote| {
-            let config = Arc::new(endpoint_config(seed, side));
             let server = (side == 1).then(|| tls.server());
-            let endpoint = Endpoint::new(config, server, true, None);
-            End { endpoint, connection: None, sends: None, unsent: VecDeque::new(), told: VecDeque::new(), remote }
+            End::new(Arc::new(endpoint_config(seed, side)), server, remote)
         };
         let mut line = Line { ends: [end(0, address(2)), end(1, address(1))], origin: tls.origin() };
         let at = line.instant(now);
@@ -82,11 +86,26 @@ impl Line {
         self.origin + Duration::from_micros(now)
     }
 
-    /// Bytes for the other end, behind all sent before.
-    pub fn send(&mut self, now: Micros, side: usize, bytes: &[u8]) {
-        let at = self.instant(now);
+    /// Bytes for the other end, behind all sent before. They set out when the end is woken.
+    pub fn send(&mut self, side: usize, bytes: &[u8]) {
         self.ends[side].unsent.extend(bytes);
-        self.ends[side].drive(at);
+    }
+
+    /// How many more bytes an end reads; none: all that come. What it does not read, flow control holds back.
+    pub fn reads(&mut self, side: usize, at_most: Option<usize>) {
+        self.ends[side].reads = at_most;
+    }
+
+    /// The power goes at an end: a new endpoint with the keys of the old one, but without its connection, answers from
+    /// now on, and accepts none in its place.
+    pub fn forget(&mut self, side: usize) {
+        let End { config, remote, .. } = &self.ends[side];
+        self.ends[side] = End::new(Arc::clone(config), None, *remote);
+    }
+
+    /// Whether an end has, or had, a connection.
+    pub fn knows(&self, side: usize) -> bool {
+        self.ends[side].connection.is_some()
     }
 
     /// A datagram of the other end has come.
@@ -136,6 +155,20 @@ impl Line {
 }
 
 impl End {
+    fn new(config: Arc<EndpointConfig>, server: Option<Arc<ServerConfig>>, remote: SocketAddr) -> End {
+        End {
+            endpoint: Endpoint::new(Arc::clone(&config), server, true, None),
+            config,
+            connection: None,
+            sends: None,
+            receives: None,
+            reads: None,
+            unsent: VecDeque::new(),
+            told: VecDeque::new(),
+            remote,
+        }
+    }
+
     fn arrived(&mut self, at: Instant, datagram: &[u8]) {
         let mut answer = Vec::new();
         let event = self.endpoint.handle(at, self.remote, None, None, datagram.into(), &mut answer);
@@ -176,15 +209,15 @@ impl End {
                         self.sends = connection.streams().open(Dir::Uni);
                         self.told.push_back(Told::Up);
                     }
-                    Event::ConnectionLost { reason } => self.told.push_back(Told::Lost(reason.to_string())),
+                    Event::ConnectionLost { .. } => self.told.push_back(Told::Lost),
                     Event::Stream(StreamEvent::Opened { dir: Dir::Uni }) => {
-                        while let Some(stream) = connection.streams().accept(Dir::Uni) {
-                            read(connection, stream, &mut self.told);
-                        }
+                        self.receives = connection.streams().accept(Dir::Uni).or(self.receives);
                     }
-                    Event::Stream(StreamEvent::Readable { id }) => read(connection, id, &mut self.told),
                     _ => {}
                 }
+            }
+            if let Some(stream) = self.receives {
+                more |= read(connection, stream, &mut self.reads, &mut self.told);
             }
             if let Some(stream) = self.sends {
                 more |= write(connection, stream, &mut self.unsent);
@@ -206,15 +239,22 @@ impl End {
     }
 }
 
-/// Reads what has come in order. An end without a stream or a reset one has nothing to give.
-fn read(connection: &mut Connection, stream: StreamId, told: &mut VecDeque<Told>) {
+/// Reads what has come in order, as far as it may; says whether anything has. An end without a stream or a reset one
+/// has nothing to give.
+fn read(connection: &mut Connection, stream: StreamId, reads: &mut Option<usize>, told: &mut VecDeque<Told>) -> bool {
     let mut stream = connection.recv_stream(stream);
-    let Ok(mut chunks) = stream.read(true) else { return };
-    while let Ok(Some(chunk)) = chunks.next(usize::MAX) {
+    let Ok(mut chunks) = stream.read(true) else { return false };
+    let mut moved = false;
+    while *reads != Some(0)
+        && let Ok(Some(chunk)) = chunks.next(reads.unwrap_or(usize::MAX))
+    {
+        moved = true;
+        *reads = reads.map(|left| left - chunk.bytes.len());
         told.push_back(Told::Bytes(chunk.bytes.to_vec()));
     }
     // Whether window updates should go out: the caller polls for datagrams in any case.
     let _ = chunks.finalize();
+    moved
 }
 
 /// Writes what flow control lets through; says whether anything moved.

@@ -52,7 +52,7 @@ impl World {
                     }
                     Told::Up => self.up[side] = Some(now),
                     Told::Bytes(bytes) => self.got[side].extend(bytes),
-                    Told::Lost(_) => self.lost[side] = Some(now),
+                    Told::Lost => self.lost[side] = Some(now),
                 }
             }
             if let Some(at) = self.line.wakes(side)
@@ -62,6 +62,11 @@ impl World {
                 self.queue.at(at, Event::Wake { side });
             }
         }
+    }
+
+    fn send(&mut self, side: usize, bytes: &[u8]) {
+        self.line.send(side, bytes);
+        self.line.woken(self.queue.now(), side);
     }
 
     fn run(&mut self, until: Micros) {
@@ -90,9 +95,8 @@ fn bytes_arrive_in_order_over_a_line_that_loses_and_reorders() {
     let mut world = World::new(1, 50);
     world.run(3 * SECOND);
     assert!(world.up.iter().all(Option::is_some), "{:?}", world.up);
-    let now = world.queue.now();
-    world.line.send(now, 0, &text(700_000));
-    world.line.send(now, 1, &text(5));
+    world.send(0, &text(700_000));
+    world.send(1, &text(5));
     assert!(world.line.unsent(0) > 0, "flow control holds the rest back");
     world.run(120 * SECOND);
     assert_eq!(world.got[1].len(), 700_000);
@@ -104,8 +108,7 @@ fn the_same_seed_sends_the_same_datagrams_at_the_same_times() {
     let run = || {
         let mut world = World::new(3, 30);
         world.run(2 * SECOND);
-        let now = world.queue.now();
-        world.line.send(now, 0, &text(100_000));
+        world.send(0, &text(100_000));
         world.run(60 * SECOND);
         world.log
     };
@@ -130,4 +133,31 @@ fn silence_is_noticed_after_the_idle_timeout_and_a_farewell_at_once() {
     polite.line.close(now, 0, "stopped");
     polite.run(4 * SECOND);
     assert!(polite.lost[1].is_some_and(|lost| lost < now + SECOND), "{:?}", polite.lost);
+}
+
+#[test]
+fn an_end_that_has_forgotten_answers_with_a_reset_and_the_other_knows_at_its_next_sign_of_life() {
+    // What the end that dials named itself in the first place comes without a token, so only the other can tell it.
+    let mut world = World::new(5, 0);
+    world.run(2 * SECOND);
+    world.line.forget(1);
+    world.wakes[1] = None;
+    world.run(20 * SECOND);
+    assert!(world.lost[0].is_some_and(|lost| lost < 17 * SECOND), "{:?}", world.lost);
+    assert_eq!(world.lost[1], None, "who has forgotten has nothing to lose");
+}
+
+#[test]
+fn who_reads_nothing_stops_the_other_and_gets_all_once_it_reads() {
+    let mut world = World::new(5, 0);
+    world.run(2 * SECOND);
+    world.line.reads(1, Some(1000));
+    world.send(0, &text(700_000));
+    world.run(30 * SECOND);
+    assert_eq!(world.got[1].len(), 1000);
+    assert!(world.line.unsent(0) > 400_000, "{} bytes wait", world.line.unsent(0));
+    world.line.reads(1, None);
+    world.line.woken(world.queue.now(), 1);
+    world.run(90 * SECOND);
+    assert!(world.got[1] == text(700_000));
 }
