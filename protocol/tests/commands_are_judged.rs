@@ -7,8 +7,8 @@ mod world;
 use std::sync::Arc;
 
 use world::{
-    MERCHANT, MERCHANT_CODE, NOW, TOWNSHIP, VILLAGE, VILLAGE_CODE, World, award, beliefs, drained, grant, item, life,
-    open_account, org, redeem, refusal, reverse, write,
+    MERCHANT, MERCHANT_CODE, NOW, TOWNSHIP, VILLAGE, VILLAGE_CODE, World, award, beliefs, drained, enrol, grant, item,
+    key, life, open_account, org, redeem, refusal, reverse, revoke, write,
 };
 use xiangyue_protocol::replica::{Effect, Mode, Replica};
 use xiangyue_protocol::schema::roster::Sex;
@@ -187,6 +187,25 @@ fn grants_go_to_nodes_that_will_hear_of_them() {
 }
 
 #[test]
+fn a_grant_is_known_again_when_the_merchants_node_has_been_revoked_or_replaced() {
+    let mut world = World::whole();
+    world.strict = false;
+    let done = grant("g1", "A1", 60, MERCHANT_CODE);
+    world.commit(VILLAGE, vec![done.clone()]).expect("granted");
+    world.settle();
+    let lost = world.replica(MERCHANT).node();
+    world.commit(TOWNSHIP, vec![revoke(lost)]).expect("revoked");
+    world.settle();
+    assert_eq!(world.commit(VILLAGE, vec![done.clone()]).expect("known"), [Outcome::Already]);
+    assert_eq!(refusal(village(&mut world), grant("g1", "A1", 61, MERCHANT_CODE)), Code::RequestReused);
+    assert_eq!(refusal(village(&mut world), grant("g2", "A1", 1, MERCHANT_CODE)), Code::UnknownMerchant);
+    world.commit(TOWNSHIP, enrol(&org(MERCHANT_CODE), &key(9)).to_vec()[1..].to_vec()).expect("a new node");
+    world.settle();
+    assert_eq!(world.commit(VILLAGE, vec![done]).expect("known"), [Outcome::Already]);
+    assert_eq!(world.commit(VILLAGE, vec![grant("g2", "A1", 1, MERCHANT_CODE)]).expect("to it"), [Outcome::New]);
+}
+
+#[test]
 fn one_number_twice_in_one_list_is_judged_in_order() {
     let mut world = World::whole();
     let answers =
@@ -309,7 +328,7 @@ fn a_value_that_no_reader_would_take_is_not_written() {
         "a key of 160 bytes"
     );
     world.commit(VILLAGE, vec![Command::Roster(row("网格员"))]).expect("a usual role");
-    let [Command::Org(mut named), _] = world::enrol(&org("110112119207"), &world::key(6)) else { unreachable!() };
+    let [Command::Org(mut named), _] = enrol(&org("110112119207"), &key(6)) else { unreachable!() };
     named.name = "村".repeat(400).into();
     assert_eq!(refusal(world.replica_mut(TOWNSHIP), Command::Org(named)), Code::TooLong);
 }

@@ -430,20 +430,26 @@ impl Replica {
     }
 
     fn grant(&mut self, request: &GrantRequest, today: Date, undo: &mut Option<Undo>) -> Result<Outcome, Refusal> {
-        let to = self.views.directory.node_of(&request.to).filter(|to| *to != self.node);
-        let to = to.ok_or_else(|| Refusal::new(Code::UnknownMerchant, &request.to))?;
-        let entry = Entry::Grant(Grant {
-            request: request.request.clone(),
-            account: request.account.clone(),
-            points: request.points,
-            to,
-            date: request.date,
-            by: request.by.clone(),
-            auto: None,
-        });
-        if let Some(outcome) = self.entered(&entry)? {
-            return Ok(outcome);
+        let entry = |to| {
+            Entry::Grant(Grant {
+                request: request.request.clone(),
+                account: request.account.clone(),
+                points: request.points,
+                to,
+                date: request.date,
+                by: request.by.clone(),
+                auto: None,
+            })
+        };
+        if self.slips(&request.request).next().is_some() && !self.has(Mutant::CountRetryTwice) {
+            // A retry is known by what was granted then, also if that node has been revoked or replaced since.
+            let mut nodes = self.views.directory.nodes().filter(|node| node.org == request.to);
+            let done = nodes.any(|to| matches!(self.entered(&entry(to.node)), Ok(Some(_))));
+            let reused = || Refusal::new(Code::RequestReused, &request.request);
+            return if done { Ok(Outcome::Already) } else { Err(reused()) };
         }
+        let to = self.views.directory.node_of(&request.to).filter(|to| *to != self.node);
+        let entry = entry(to.ok_or_else(|| Refusal::new(Code::UnknownMerchant, &request.to))?);
         not_future(request.date, today)?;
         if !request.points.is_entry() {
             return Err(Refusal::new(Code::BadNumber, request.points));
