@@ -33,19 +33,21 @@ pub enum ClockFault {
     Offset(i64),
 }
 
-/// A node's clock. As the real node's it is never behind the highest time that was durable when the node started.
+/// A node's clock. As the real node's it is never behind the highest time that was durable when the node started and
+/// what has passed since.
 #[derive(Debug, Clone)]
 pub struct Clock {
     spec: ClockSpec,
     start: Millis,
     wrong: Option<(Micros, ClockFault)>,
-    floor: Millis,
+    /// The time known to be past when the node started, and when that was.
+    floor: Option<(Millis, Micros)>,
 }
 
 impl Clock {
     /// A clock of this sort in a run that starts at a true time.
     pub fn new(spec: ClockSpec, start: Millis) -> Clock {
-        Clock { spec, start, wrong: None, floor: Millis(0) }
+        Clock { spec, start, wrong: None, floor: None }
     }
 
     /// What the node takes the time to be.
@@ -58,7 +60,8 @@ impl Clock {
                 ClockSpec { offset_ms, ..self.spec }.shows(self.start, now)
             }
         };
-        shown.max(self.floor)
+        let moved_on = |(floor, since): (Millis, Micros)| Millis(floor.0.saturating_add((now - since) / 1000));
+        self.floor.map_or(shown, |floor| shown.max(moved_on(floor)))
     }
 
     /// It is wrong from now on.
@@ -72,8 +75,8 @@ impl Clock {
     }
 
     /// The node has started and knows this time to be past.
-    pub fn starts(&mut self, durable: Millis) {
-        self.floor = durable;
+    pub fn starts(&mut self, now: Micros, durable: Millis) {
+        self.floor = Some((durable, now));
     }
 }
 
@@ -94,8 +97,9 @@ mod tests {
         let mut clock = Clock::new(ClockSpec::default(), Millis(5_000_000));
         clock.goes_wrong(SECOND, ClockFault::Epoch1970);
         assert_eq!(clock.shows(3 * SECOND), Millis(2000));
-        clock.starts(Millis(4_000_000));
+        clock.starts(3 * SECOND, Millis(4_000_000));
         assert_eq!(clock.shows(3 * SECOND), Millis(4_000_000));
+        assert_eq!(clock.shows(5 * SECOND), Millis(4_002_000), "and moves on from there");
         clock.goes_right();
         assert_eq!(clock.shows(3 * SECOND), Millis(5_003_000));
     }

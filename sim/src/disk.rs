@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use xiangyue_protocol::segment::{Header, Sealed, Segment};
-use xiangyue_protocol::{Actor, DocId, NodeId, Refusal};
+use xiangyue_protocol::{Actor, DocId, Refusal};
 
 use crate::rng::Rng;
 use crate::scheduler::{MILLI, Micros};
@@ -145,10 +145,9 @@ impl Disk {
         })
     }
 
-    /// What is safe here of a node's own writing: how far, by document and actor.
-    pub fn held_of(&self, node: NodeId) -> impl Iterator<Item = (&DocId, Actor, u64)> {
-        let own = self.index.iter().filter(move |((_, actor), _)| actor.node == node);
-        own.filter_map(|((doc, actor), rows)| {
+    /// What is safe here: how far, by document and actor.
+    pub fn held(&self) -> impl Iterator<Item = (&DocId, Actor, u64)> {
+        self.index.iter().filter_map(|((doc, actor), rows)| {
             let last = rows.iter().rev().find(|row| **row < self.synced)?;
             Some((doc, *actor, self.rows[*last].header.last))
         })

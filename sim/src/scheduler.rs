@@ -112,6 +112,11 @@ impl<E> Scheduler<E> {
         self.queue.peek().map(|entry| entry.key.0.0)
     }
 
+    /// All that are still to come, in no order.
+    pub fn pending(&self) -> impl Iterator<Item = &E> {
+        self.queue.iter().map(|entry| &entry.event)
+    }
+
     /// How many are still to come.
     pub fn len(&self) -> usize {
         self.queue.len()

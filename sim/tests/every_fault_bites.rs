@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use xiangyue_protocol::policy::{Granting, Propagation};
 use xiangyue_sim::clock::ClockFault;
 use xiangyue_sim::engine::Engine;
 use xiangyue_sim::link::{Cell, LinkClass, LinkSpec};
@@ -177,6 +178,18 @@ fn a_clock_ten_years_ahead_and_one_that_drifts() {
     bites(&[], |plan| {
         plan.nodes[2].clock.drift_ppm = 100_000;
         plan.faults.push((20 * SECOND, Fault::Clock { node: 1, shows: ClockFault::Offset(ten_years), lasts: LASTS }));
+    });
+}
+
+#[test]
+fn a_node_that_knows_a_time_still_to_come_goes_on_announcing_and_granting() {
+    bites(&[], |plan| {
+        plan.policy.propagation = Propagation::AntiEntropy;
+        plan.policy.grants.policy = Granting::Demand;
+        // What it writes meanwhile says that a day has passed, and it trusts no earlier time after its restart.
+        let shows = ClockFault::Offset(86_400_000);
+        plan.faults.push((10 * SECOND, Fault::Clock { node: 1, shows, lasts: 15 * SECOND }));
+        plan.faults.push((20 * SECOND, Fault::Crash { node: 1, down: SECOND }));
     });
 }
 

@@ -83,7 +83,8 @@ impl Engine {
         }
         self.draw_core();
         for node in 0..self.nodes.len() {
-            if self.plan.nodes[node].power.is_some() && self.nodes[node].replica.is_none() {
+            let away = self.nodes[node].replica.is_some() || self.kept_away.contains(&node);
+            if self.plan.nodes[node].power.is_some() && !away {
                 self.switch_on(node, false);
             }
         }

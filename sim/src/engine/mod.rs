@@ -98,6 +98,9 @@ struct Link {
     rng: Rng,
 }
 
+/// The longest that a node waits before it looks at its timers again, as the real driver: its clock may be set.
+const LONGEST_WAIT: Micros = 60 * SECOND;
+
 /// What the clerks have been told about redemptions while the network was cut: accounts by side.
 type Redeemed = BTreeMap<String, BTreeSet<bool>>;
 
@@ -132,6 +135,8 @@ pub struct Engine {
     flapped: BTreeSet<usize>,
     /// Nodes that are kept away until the core is at rest.
     kept_away: BTreeSet<usize>,
+    /// Nodes whose start waits for some of these, and whether they start from a backup.
+    put_off: Vec<(usize, bool)>,
     redeemed: Redeemed,
     disk_rng: Vec<Rng>,
     /// When each node's next timer is set to go off.
@@ -209,6 +214,7 @@ impl Engine {
             active: BTreeSet::new(),
             flapped: BTreeSet::new(),
             kept_away: BTreeSet::new(),
+            put_off: Vec::new(),
             redeemed: Redeemed::new(),
             busy_until: 0,
             greeting: false,
@@ -263,7 +269,7 @@ impl Engine {
             self.greet_anew();
             self.told.pass_on(watch);
         } else if !stopped {
-            self.oracle.broke(6, "silence", limit, "messages do not stop, or replicas do not agree".to_owned());
+            self.oracle.broke(6, "silence", limit, self.unrest());
         }
         self.finish(virtual_micros, rested)
     }
@@ -371,7 +377,8 @@ impl Engine {
     /// Sees to it that a node is woken when it wants to be.
     fn set_timer(&mut self, node: usize) {
         let Some(due) = self.nodes[node].replica.as_ref().and_then(Replica::due) else { return };
-        let at = self.now() + due.0.saturating_sub(self.millis(node).0) * MILLI;
+        let wait = due.0.saturating_sub(self.millis(node).0).saturating_mul(MILLI);
+        let at = self.now() + wait.min(LONGEST_WAIT);
         if self.alarm_clocks[node].is_none_or(|set| set > at) {
             self.alarm_clocks[node] = Some(at);
             self.at(at, Event::Wake { node });

@@ -51,8 +51,15 @@ impl Engine {
         if self.nodes[at].replica.is_some() || self.nodes[at].life != life || self.kept_away.contains(&at) {
             return;
         }
-        if (restored || self.nodes[at].disk.is_damaged()) && self.township_lacks(at) {
+        // What a revoked node wrote its township takes from nobody.
+        let waits = (restored || self.nodes[at].disk.is_damaged()) && !self.oracle.is_hostile(at);
+        if waits && self.township_lacks(at) {
             self.stats.met(Sometimes::RestoreWaited);
+            if !self.kept_away.is_empty() {
+                // Who has what the township lacks may be away; then the node returns with it.
+                self.put_off.push((at, restored));
+                return;
+            }
             self.after(2 * SECOND, Event::Start { node: at, life, restored });
             return;
         }
@@ -71,7 +78,7 @@ impl Engine {
         }
         self.told.event(now, at, "start", None, || if restored { "restored".into() } else { "".into() });
         if let Some(replica) = &self.nodes[at].replica {
-            self.clocks[at].starts(replica.clock().millis());
+            self.clocks[at].starts(now, replica.clock().millis());
         }
         if restored || damaged {
             self.stats.met(if restored { Sometimes::Restored } else { Sometimes::StartedDamaged });

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use xiangyue_protocol::DocId;
+use xiangyue_protocol::doc::Doc;
 use xiangyue_protocol::replica::Replica;
 
 use super::{Engine, Event};
@@ -59,23 +60,37 @@ impl Engine {
         for node in std::mem::take(&mut self.kept_away) {
             self.switch_on(node, false);
         }
+        for (node, restored) in std::mem::take(&mut self.put_off) {
+            self.after(0, Event::Start { node, life: self.nodes[node].life, restored });
+        }
         false
+    }
+
+    /// Why nothing has come to rest, in words.
+    pub(super) fn unrest(&self) -> String {
+        let mut left: BTreeMap<&str, usize> = BTreeMap::new();
+        for event in self.queue.pending().filter(|event| !event.is_background() && !self.is_lost(event)) {
+            *left.entry(super::kind(event)).or_default() += 1;
+        }
+        let agree = if self.agree() { "replicas agree" } else { "replicas do not agree" };
+        format!("there is no rest: {agree}, still to come: {left:?}")
     }
 
     /// Whether all running nodes hold the same of every document that they may hold.
     fn agree(&self) -> bool {
-        let mut digests: BTreeMap<&DocId, u64> = BTreeMap::new();
+        let mut first: BTreeMap<&DocId, &Doc> = BTreeMap::new();
         let mut holders: BTreeMap<&DocId, usize> = BTreeMap::new();
         let running = || {
             let up = self.nodes.iter().enumerate().filter(|(n, _)| !self.oracle.is_hostile(*n));
             up.filter_map(|(n, node)| Some((n, node.replica.as_ref()?)))
         };
         for (id, doc) in running().flat_map(|(_, replica)| replica.docs()) {
-            if *digests.entry(id).or_insert_with(|| doc.digest()) != doc.digest() {
+            if !self.oracle.agree_on(first.entry(id).or_insert(doc), doc) {
                 return false;
             }
             *holders.entry(id).or_default() += 1;
         }
+        holders.retain(|id, _| self.oracle.must_spread(first[id]));
         let on: BTreeSet<usize> = running().map(|(n, _)| n).collect();
         let expected = |id: &DocId| self.spread.readers_known(id).map(|r| r.iter().filter(|n| on.contains(n)).count());
         holders.iter().all(|(id, count)| expected(id).is_none_or(|expected| expected == *count))

@@ -3,14 +3,15 @@
 
 use std::collections::BTreeMap;
 
-use xiangyue_protocol::DocId;
-use xiangyue_protocol::doc::Doc;
+use xiangyue_protocol::doc::{Doc, Tip};
 use xiangyue_protocol::replica::Replica;
+use xiangyue_protocol::{Actor, DocId};
 
 use super::scope::may_hold;
+use super::shadow::Shadow;
 use super::{Broken, People};
 
-pub(super) fn check(broken: &mut Broken, people: &People, replicas: &[(usize, &Replica)]) {
+pub(super) fn check(broken: &mut Broken, people: &People, shadow: &Shadow, replicas: &[(usize, &Replica)]) {
     let mut first: BTreeMap<&DocId, (usize, &Doc)> = BTreeMap::new();
     for (n, replica) in replicas {
         for (id, doc) in replica.docs() {
@@ -29,6 +30,9 @@ pub(super) fn check(broken: &mut Broken, people: &People, replicas: &[(usize, &R
                 continue;
             }
             let Some(ours) = replica.docs().get(id) else {
+                if is_hostile(people, theirs) {
+                    continue;
+                }
                 broken.broke(6, "agree", format!("node {n} has no {id}, which node {m} has"));
                 continue;
             };
@@ -37,22 +41,28 @@ pub(super) fn check(broken: &mut Broken, people: &People, replicas: &[(usize, &R
             }
         }
         for (id, doc) in replica.docs() {
-            if !doc.awaited.is_empty() && people.hostile.is_empty() {
+            // What one life of a node wrote on the last one's entries outlasts these when their one disk dies.
+            if !doc.awaited.is_empty() && people.hostile.is_empty() && !shadow.has_lost(id) {
                 broken.broke(6, "agree", format!("{id} at node {n} awaits changes that nobody has"));
             }
         }
     }
 }
 
+/// What others than hostile authors wrote.
+fn honest<'d>(people: &'d People, doc: &'d Doc) -> impl Iterator<Item = (&'d Actor, &'d Tip)> {
+    doc.vector.iter().filter(|(actor, _)| !people.author(**actor).is_none_or(|author| people.is_hostile(author)))
+}
+
+/// Whether nobody but hostile authors wrote a document: then not everybody takes it.
+pub(super) fn is_hostile(people: &People, doc: &Doc) -> bool {
+    honest(people, doc).next().is_none()
+}
+
 /// What differs. Branches of a hostile author may: it may have told everyone something else.
-fn difference(people: &People, ours: &Doc, theirs: &Doc) -> Option<&'static str> {
-    let honest = |doc: &Doc| {
-        let honest =
-            doc.vector.iter().filter(|(actor, _)| !people.author(**actor).is_none_or(|a| people.is_hostile(a)));
-        honest.map(|(actor, tip)| (*actor, *tip)).collect::<BTreeMap<_, _>>()
-    };
+pub(super) fn difference(people: &People, ours: &Doc, theirs: &Doc) -> Option<&'static str> {
     if ours.vector != theirs.vector {
-        return (honest(ours) != honest(theirs)).then_some("vector");
+        return (!honest(people, ours).eq(honest(people, theirs))).then_some("vector");
     }
     let parts = [
         (ours.heads != theirs.heads, "heads"),

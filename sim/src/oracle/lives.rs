@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use xiangyue_protocol::replica::Replica;
 use xiangyue_protocol::schema::Entry;
 use xiangyue_protocol::segment::{ChangeId, Segment};
-use xiangyue_protocol::{Actor, DocId, NodeId};
+use xiangyue_protocol::{Actor, DocId, NodeId, OrgCode};
 
 use super::Broken;
+use super::scope::may_hold;
 use super::shadow::Op;
 use crate::node::SimNode;
 
@@ -16,8 +17,25 @@ use crate::node::SimNode;
 #[derive(Debug, Clone, Default)]
 pub(super) struct Lives {
     numbers: BTreeMap<(DocId, Actor, u64), ChangeId>,
-    /// What others held of a node when its disk had died: how far, by document and actor.
-    tails: BTreeMap<usize, BTreeMap<(DocId, Actor), u64>>,
+    /// What others held of a node when its disk had died.
+    tails: BTreeMap<usize, Reach>,
+    /// The same of what third ones had written and the node may hold: without the grants that its redemptions spend, it
+    /// shows less than nothing for a while.
+    grants: BTreeMap<usize, Reach>,
+}
+
+/// How far documents go, by actor.
+type Reach = BTreeMap<(DocId, Actor), u64>;
+
+/// Whether a replica lacks some of that; what it has is forgotten.
+fn lacks(reach: &mut BTreeMap<usize, Reach>, n: usize, replica: &Replica) -> bool {
+    let Some(rest) = reach.get_mut(&n) else { return false };
+    rest.retain(|(doc, actor), last| replica.docs().get(doc).is_none_or(|doc| doc.last(*actor) < *last));
+    let lacks = !rest.is_empty();
+    if !lacks {
+        reach.remove(&n);
+    }
+    lacks
 }
 
 impl Lives {
@@ -41,11 +59,17 @@ impl Lives {
     }
 
     /// A node has started from a backup.
-    pub(super) fn restored<'a>(&mut self, n: usize, id: NodeId, others: impl Iterator<Item = (usize, &'a SimNode)>) {
-        let tail = self.tails.entry(n).or_default();
+    pub(super) fn restored<'a>(
+        &mut self,
+        n: usize,
+        (id, org): (NodeId, &OrgCode),
+        others: impl Iterator<Item = (usize, &'a SimNode)>,
+    ) {
+        let (tail, grants) = (self.tails.entry(n).or_default(), self.grants.entry(n).or_default());
         for (_, other) in others.filter(|(m, _)| *m != n) {
-            for (doc, actor, last) in other.disk.held_of(id) {
-                let known = tail.entry((doc.clone(), actor)).or_insert(0);
+            for (doc, actor, last) in other.disk.held().filter(|(doc, ..)| may_hold(org, doc)) {
+                let reach = if actor.node == id { &mut *tail } else { &mut *grants };
+                let known = reach.entry((doc.clone(), actor)).or_insert(0);
                 *known = last.max(*known);
             }
         }
@@ -53,13 +77,12 @@ impl Lives {
 
     /// Whether entries of its own that others hold are missing at a node.
     pub(super) fn lacks_own(&mut self, n: usize, replica: &Replica) -> bool {
-        let Some(tail) = self.tails.get_mut(&n) else { return false };
-        tail.retain(|(doc, actor), last| replica.docs().get(doc).is_none_or(|doc| doc.last(*actor) < *last));
-        let lacks = !tail.is_empty();
-        if !lacks {
-            self.tails.remove(&n);
-        }
-        lacks
+        lacks(&mut self.tails, n, replica)
+    }
+
+    /// Whether anything is missing at a node that others held when its disk had died.
+    pub(super) fn lacks_any(&mut self, n: usize, replica: &Replica) -> bool {
+        lacks(&mut self.tails, n, replica) || lacks(&mut self.grants, n, replica)
     }
 
     /// A node writes: it may give up rights only if nothing of its own is missing.

@@ -20,6 +20,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use xiangyue_protocol::doc::Doc;
 use xiangyue_protocol::replica::{PeerId, Replica};
 use xiangyue_protocol::schema::{Ask, Entry};
 use xiangyue_protocol::segment::Segment;
@@ -158,6 +159,16 @@ impl Oracle {
         self.people.is_hostile(node)
     }
 
+    /// Whether two nodes hold the same of a document, but for what hostile authors told them.
+    pub fn agree_on(&self, ours: &Doc, theirs: &Doc) -> bool {
+        ours.digest() == theirs.digest() || agree::difference(&self.people, ours, theirs).is_none()
+    }
+
+    /// Whether everybody who may hold a document must have it: not if none but hostile authors wrote it.
+    pub fn must_spread(&self, doc: &Doc) -> bool {
+        !agree::is_hostile(&self.people, doc)
+    }
+
     /// A clerk has asked, and this is what the node said at once.
     pub fn answered(&mut self, at: Micros, n: usize, commands: &[Command], answers: &[Result<Outcome, Refusal>]) {
         self.broken.at = at;
@@ -269,8 +280,8 @@ impl Oracle {
         }
         self.bounds.check(&mut self.broken, n, node);
         if let Some(replica) = &node.replica {
-            let lacks_own = self.lives.lacks_own(n, replica);
-            self.rights.check_view(&mut self.broken, &self.people, n, replica, lacks_own);
+            let lacks = [self.lives.lacks_own(n, replica), self.lives.lacks_any(n, replica)];
+            self.rights.check_view(&mut self.broken, &self.people, n, replica, lacks);
         }
     }
 
@@ -306,7 +317,7 @@ impl Oracle {
         let Some(replica) = &node.replica else { return };
         self.bounds.restarted(n);
         self.order.restarted(n, replica);
-        self.lives.restored(n, self.people.ids[n], others.clone());
+        self.lives.restored(n, (self.people.ids[n], &self.people.orgs[n]), others.clone());
         for op in self.shadow.disk_died(n, replica, others) {
             self.rights.bereft(&op);
             self.rights.forget(&self.people, &op);
@@ -319,7 +330,7 @@ impl Oracle {
         self.broken.at = at;
         let honest: Vec<(usize, &Replica)> =
             replicas.iter().copied().filter(|(n, _)| !self.people.is_hostile(*n)).collect();
-        agree::check(&mut self.broken, &self.people, &honest);
+        agree::check(&mut self.broken, &self.people, &self.shadow, &honest);
         durable::check_present(&mut self.broken, &self.people, &self.shadow, &honest);
         once::check_unchanged(&mut self.broken, &self.people, &self.shadow, &honest);
         once::check_counts(&mut self.broken, &self.people, &self.shadow, &honest);

@@ -159,7 +159,7 @@ impl Rights {
         people: &People,
         n: usize,
         replica: &Replica,
-        lacks_own: bool,
+        [lacks_own, lacks_any]: [bool; 2],
     ) {
         if replica.load().staged > 0 {
             // What is staged counts in the view and is not written yet.
@@ -171,7 +171,7 @@ impl Rights {
             let Some(book) = self.books.get(account) else { continue };
             let own = totals.share(replica.node()).held;
             let most = book.held.get(&n).copied().unwrap_or_default().spendable();
-            if !lacks_own && (own < Points::ZERO || own > most) {
+            if (!lacks_any && own < Points::ZERO) || (!lacks_own && own > most) {
                 let what = format!("node {n} takes itself to hold {own} of {account}; written were {most}");
                 broken.broke(2, "rights", what);
             }
@@ -205,7 +205,12 @@ impl Rights {
                 Act::Grant(..) | Act::Fact => {}
             }
         }
-        let honest = |account: &&AccountId| people.hostile.is_empty() || !self.untold.contains(*account);
+        // What a node was told before it was revoked may have come no further.
+        let by_hostile = shadow.ops().filter(|op| people.is_hostile(op.author)).filter_map(|op| op.act.account());
+        let by_hostile: BTreeSet<&AccountId> = by_hostile.collect();
+        let honest = |account: &&AccountId| {
+            people.hostile.is_empty() || !(self.untold.contains(*account) || by_hostile.contains(*account))
+        };
         for (account, expected) in expected.iter().filter(|(account, _)| honest(account)) {
             for (n, replica) in replicas.iter().filter(|(n, _)| self.sees_all(&people.orgs[*n], account)) {
                 let totals = replica.views().totals(account);
