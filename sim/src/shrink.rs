@@ -128,10 +128,28 @@ fn removable(plan: &Plan) -> Vec<usize> {
     (0..plan.nodes.len()).filter(|n| plan.nodes[*n].org.level() != Level::Township).collect()
 }
 
-/// The plan with these of its removable nodes, and what is left of links, accounts and faults.
+/// Nodes that a township reaches over links between nodes that stay.
+fn reached(plan: &Plan, stays: impl Fn(&usize) -> bool) -> BTreeSet<usize> {
+    let removable = removable(plan);
+    let mut found: BTreeSet<usize> = (0..plan.nodes.len()).filter(|n| !removable.contains(n)).collect();
+    loop {
+        let ends = plan.links.iter().map(|link| [link.dials, link.answers]).filter(|ends| ends.iter().all(&stays));
+        let next: Vec<usize> = ends.filter(|ends| ends.iter().any(|n| found.contains(n))).flatten().collect();
+        let before = found.len();
+        found.extend(next);
+        if found.len() == before {
+            return found;
+        }
+    }
+}
+
+/// The plan with these of its removable nodes, and what is left of links, accounts and faults. Whom that cuts off from
+/// the rest goes as well: it could not come to agree with anybody.
 fn with_nodes(plan: &Plan, kept: &[usize]) -> Plan {
     let removable = removable(plan);
-    let stays = |n: &usize| !removable.contains(n) || kept.contains(n);
+    let chosen = |n: &usize| !removable.contains(n) || kept.contains(n);
+    let (before, after) = (reached(plan, |_| true), reached(plan, chosen));
+    let stays = |n: &usize| chosen(n) && (after.contains(n) || !before.contains(n));
     let place: BTreeMap<usize, usize> = (0..plan.nodes.len()).filter(stays).zip(0..).collect();
     let links: Vec<usize> = (0..plan.links.len())
         .filter(|l| place.contains_key(&plan.links[*l].dials) && place.contains_key(&plan.links[*l].answers))

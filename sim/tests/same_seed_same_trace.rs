@@ -2,6 +2,7 @@
 #![allow(clippy::disallowed_methods, reason = "the test reads what the command line wrote")]
 #![allow(clippy::unwrap_used, reason = "a helper of tests fails the test")]
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::{Command, Output};
 
 fn simulate(args: &[&str]) -> Output {
@@ -29,6 +30,29 @@ fn two_processes_with_one_seed_agree_in_all_but_wall_time_and_memory() {
         assert_ne!(summary("1", tier)["trace_hash"], summary("2", tier)["trace_hash"]);
     }
     assert_ne!(summary("1", "streams")["trace_hash"], summary("1", "quic")["trace_hash"]);
+}
+
+/// The trace of each run of a sweep, in which each run is a process of its own.
+fn traces(dir: &std::path::Path, scenario: &str, seeds: &str) -> BTreeMap<u64, String> {
+    let out = dir.join(scenario);
+    let args = ["sweep", scenario, "--seed", "1", "--seeds", seeds, "--out", out.to_str().unwrap()];
+    let output = simulate(&args);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let lines = std::fs::read_to_string(out.join("results.jsonl")).unwrap();
+    let runs = lines.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["summary"].take());
+    runs.map(|run| (run["seed"].as_u64().unwrap(), run["trace_hash"].as_str().unwrap().to_owned())).collect()
+}
+
+#[test]
+fn every_seed_of_the_smoke_scenario_and_of_the_swarm_has_one_trace_in_two_processes() {
+    for (scenario, seeds) in [("three-villages", "200"), ("anything", "40")] {
+        let (once, again) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let (once, again) = (traces(once.path(), scenario, seeds), traces(again.path(), scenario, seeds));
+        assert_eq!(once.len().to_string(), seeds);
+        assert_eq!(once, again);
+        let different: BTreeSet<&String> = once.values().collect();
+        assert_eq!(different.len(), once.len(), "each seed has a trace of its own");
+    }
 }
 
 #[test]
