@@ -48,7 +48,7 @@ codes! {
     BadDocId "XY-102" Input "not a document id" "use org/kind or org/kind/shard, such as 110112119201/ledger/2026-11" "不是有效的文档编号" "格式为 组织/种类/分片，例如 110112119201/ledger/2026-11";
     BadDate "XY-103" Input "not a date" "write dates as 2026-11-23" "日期无效" "日期请写成 2026-11-23";
     BadNumber "XY-104" Input "not a whole number in range" "write points as a whole number" "不是范围内的整数" "积分请填整数";
-    BadValue "XY-105" Input "value not allowed here" "use one of the values listed in the import guide" "取值不在允许范围内" "请使用导入说明中列出的取值";
+    BadValue "XY-105" Input "value not allowed here" "use a value that is allowed: for commands see --help, for tables the import guide" "取值不在允许范围内" "请使用允许的取值：命令见 --help，表格见导入说明";
     MissingValue "XY-106" Input "a required value is missing" "fill it in" "缺少必填内容" "请补填";
     TooLong "XY-107" Input "value too long" "shorten it" "内容过长" "请缩短";
     BadCitizenId "XY-108" Input "citizen id with a wrong check digit or date" "check the number against the card" "身份证号校验位或日期有误" "请对照证件核对";
@@ -75,12 +75,18 @@ codes! {
     ReadOnly "XY-132" Local "the node is read-only after a disk fault" "see the log, mend the disk, start again" "磁盘故障，节点已转为只读" "请查看日志，修复磁盘后重新启动";
     DiskFull "XY-133" Local "the disk is full" "free space; reading and sending go on" "磁盘空间不足" "请清理空间；查询和同步不受影响";
     Busy "XY-134" Local "too much is waiting" "try again in a moment" "待处理的请求过多" "请稍后重试";
-    NotReady "XY-135" Local "the node is not enrolled or not running" "run init or enroll join, then serve" "节点未入网或未运行" "请先执行 init 或 enroll join，再执行 serve";
+    NotReady "XY-135" Local "there is no enrolled node here" "run init or enroll join, then serve; if the node lies in another folder, name it with --data" "此处没有已入网的节点" "请先执行 init 或 enroll join，再执行 serve；节点在其他目录时请用 --data 指定";
     AccountElsewhere "XY-136" Input "the account number is used in more than one village" "give the account another number; if both are in use, the township decides which village keeps it" "该账号在不止一个村使用" "请换用新的账号；两村都已使用的，由镇里决定哪个村保留";
     TownshipNode "XY-137" Input "the township's own node cannot be revoked" "revoke nodes of villages and merchants; a lost township node is put back from its backup" "镇自己的节点不能吊销" "只能吊销村和商户的节点；镇节点丢失时请从备份恢复";
     UnknownNode "XY-138" Input "no such node" "the node's id stands in its status and in the township's" "没有这个节点" "节点编号见该节点和镇节点的 status";
     NodeRevoked "XY-139" Local "this node was revoked; what it writes counts nowhere" "ask the township for a token and enrol again in a new data folder" "本节点已被吊销，写入不再有效" "请向镇里索取令牌，在新的数据目录重新入网";
     TwinRunning "XY-140" Local "two copies of this node are running; both are frozen" "stop one of them for good, then readmit the node at the township" "本节点有两份同时在运行，均已暂停兑换" "请永久停用其中一份，再到镇节点上执行 readmit";
+    NotOfTownship "XY-141" Input "not a village or merchant of this township" "give the 12-digit code of one of its villages, or the code of one of its merchants: its nine digits, M and two letters or digits" "不是本镇的村或商户" "请填本镇所辖村的 12 位代码，或本镇商户代码：镇代码 9 位、M、两位字母或数字";
+    NotATownship "XY-142" Input "not a township's code" "give the nine digits of the township" "不是乡镇代码" "请填乡镇的 9 位代码";
+    IdAsSlip "XY-143" Input "a citizen id cannot be a slip number or a code" "give it a number of its own" "身份证号不能用作凭证号或代码" "请另编号码";
+    EndsBefore "XY-144" Input "the last day is before the first" "correct one of the two dates" "终止日期早于起始日期" "请更正其中一个日期";
+    BadNodeId "XY-145" Input "not a node's id" "give all 32 digits as the node's status shows them" "不是节点编号" "请按该节点 status 所示填写全部 32 位";
+    NotKeptOut "XY-146" Input "the node is not kept out" "nothing to do; which nodes are kept out stands in the township's status" "该节点并未被拒之门外" "无需操作；被拒之门外的节点见镇节点的 status";
     BadSegment "XY-201" Peer "malformed segment" "the sender is at fault; its data is quarantined" "数据段格式错误" "责任在发送方，其数据已隔离";
     BadSignature "XY-202" Peer "signature does not match the author" "the sender or a relay altered it; refused" "签名与作者不符" "发送方或转发方改动了内容，已拒绝";
     UnknownAuthor "XY-203" Peer "author not in the directory" "it is asked for again once the directory has arrived" "作者不在名录中" "名录到达后会重新请求";
@@ -106,7 +112,7 @@ codes! {
     Corrupt "XY-306" Local "stored data is damaged" "it is fetched again from peers; replace the disk if it recurs" "存储数据损坏" "将从其他节点重新获取；反复出现请更换磁盘";
     NewerData "XY-307" Local "stored by a newer version of this program" "start the newer version" "数据由更新版本的程序写入" "请启动较新的版本";
     InUse "XY-308" Local "the data folder is in use by another process" "stop that process first, or give this one a folder of its own" "数据目录正被另一个进程使用" "请先停止该进程，或另用一个目录";
-    FileTooLarge "XY-309" Input "file over the limit" "split it into smaller files" "文件超过上限" "请拆分成几个较小的文件";
+    FileTooLarge "XY-309" Input "file over the limit" "cut it into smaller files and import them one after the other" "文件超过上限" "请拆分成几个较小的文件，逐个导入";
     Usage "XY-310" Input "command line not understood" "see --help" "无法识别的命令行" "请查看 --help";
     BadRequest "XY-311" Input "request not understood" "correct its path, method, query or body" "无法识别的请求" "请更正路径、方法、参数或内容";
     RequestTooLarge "XY-312" Input "request over the limit" "send it in several parts" "请求超过上限" "请分几次发送";
@@ -115,6 +121,9 @@ codes! {
     FileMissing "XY-315" Input "file cannot be opened" "check its name and who may read it" "文件无法打开" "请检查文件名和读取权限";
     NotWritable "XY-316" Input "file cannot be written" "check that the folder exists and may be written to" "文件无法写入" "请检查目录是否存在、是否可写";
     UnknownCode "XY-317" Input "no such code" "explain without a code lists them all" "没有这个代码" "不带代码执行 explain 可列出全部";
+    NotRunning "XY-318" Local "the node is not running" "start it with serve, or as the service of this machine" "节点未运行" "请用 serve 或本机服务启动它";
+    KeptFile "XY-319" Local "a file that only this node has is missing or damaged" "stop the node and put the file back from the backup; no other node has it" "仅本节点拥有的文件缺失或损坏" "请停止节点，从备份恢复该文件；其他节点没有它";
+    ForeignHost "XY-320" Input "the local API is not served under this host name" "open it at 127.0.0.1 or localhost; a proxy must set Host to that" "本机接口不以此主机名提供" "请用 127.0.0.1 或 localhost 打开；经代理时请将 Host 设为该名";
 }
 
 /// A refusal: a code and the detail that makes it useful.

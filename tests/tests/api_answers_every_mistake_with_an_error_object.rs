@@ -61,7 +61,7 @@ fn strangers_are_answered_alike() {
     };
     assert_eq!(refused(&[("Authorization", "Bearer guess")], "/api/v1/status"), (403, "XY-314".to_owned()));
     assert_eq!(refused(&[("Authorization", "Bearer guess")], "/api/v1/nothing"), (403, "XY-314".to_owned()));
-    assert_eq!(refused(&[("Host", "console.example.cn")], "/"), (421, "XY-130".to_owned()));
+    assert_eq!(refused(&[("Host", "console.example.cn")], "/"), (421, "XY-320".to_owned()));
 }
 
 #[test]
@@ -75,4 +75,19 @@ fn an_import_over_the_limit_names_the_limit() {
     let refused = town.township.cli(&["import", file.to_str().unwrap()]);
     assert_eq!(refused.refusal(), "XY-309", "{refused:?}");
     assert!(refused.out.contains("limits.import_mib"), "{refused:?}");
+}
+
+#[test]
+fn files_with_too_many_rows_together_are_refused_as_one() {
+    let town = Town::found();
+    let header = "规则,人群,积分,单日上限,生效日期\n";
+    let file = |name: &str, rows: usize| {
+        let path = town.folder().join(name);
+        std::fs::write(&path, header.to_owned() + &"R1,村民,5,,2021-01-01\n".repeat(rows)).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let (whole, half, more) = (file("whole.csv", 200_000), file("half.csv", 100_000), file("more.csv", 100_001));
+    let refused = town.township.cli(&["import", "--dry-run", &half, &more]);
+    assert_eq!(refused.refusal(), "XY-309", "{refused:?}");
+    assert_eq!(town.township.cli(&["import", "--dry-run", &whole]).ok()["accepted"], true);
 }

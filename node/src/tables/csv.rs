@@ -9,7 +9,7 @@ use encoding_rs::{Encoding, GBK};
 use xiangyue_protocol::{Code, Refusal};
 
 use super::raw::RowBuf;
-use super::{limits, write};
+use super::write;
 
 /// Separators that are looked for, the first of equals winning.
 const SEPARATORS: [&str; 4] = [",", "\t", ";", "，"];
@@ -149,14 +149,6 @@ fn unescape(cell: &mut String) {
     if cell.starts_with('\'') && write::is_formula(cell) {
         cell.remove(0);
     }
-}
-
-/// Whether this many rows are too many.
-pub(super) fn too_many_rows(rows: usize) -> Result<(), Refusal> {
-    if rows < limits::ROWS {
-        return Ok(());
-    }
-    Err(Refusal::new(Code::FileTooLarge, format_args!("> {} rows", limits::ROWS)))
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use xiangyue_protocol::{Code, Command, Date, Refusal};
 
 use super::columns::{Column, Layout};
 use super::raw::RowBuf;
-use super::{Names, Parsed, ParsedRow, Problem, Raw, Sort, citizen, csv, rows, value};
+use super::{Names, Parsed, ParsedRow, Problem, Raw, Sort, citizen, limits, rows, value};
 
 /// What rows are judged against.
 pub(super) struct Context<'a> {
@@ -45,7 +45,7 @@ impl<'a> Judge<'a> {
             self.layout = Some(Layout::new(row.cells(), self.named)?);
             return Ok(());
         };
-        csv::too_many_rows(self.rows.len() + 1)?;
+        limits::rows(self.rows.len() + 1)?;
         let mut fields = Fields { context: &self.context, layout, row, problems: Vec::new() };
         fields.headless();
         let command = rows::command(&mut fields);

@@ -35,16 +35,27 @@ pub use write::{Cell, cells, csv_bytes, write_csv, write_xlsx, xlsx_bytes};
 
 /// Limits of one file; beyond them it is refused whole with [`Code::FileTooLarge`].
 pub mod limits {
+    use xiangyue_protocol::{Code, Refusal};
+
     /// Bytes of the file itself.
     pub const FILE_BYTES: u64 = 64 << 20;
-    /// Rows, the header included.
-    pub const ROWS: usize = 1_100_000;
+    /// Rows, the header and blank ones left out; also of all files that are imported as one. What is imported at once
+    /// is in memory at once, several times over, and a village's node is a small machine.
+    pub const ROWS: usize = 200_000;
     /// Columns.
     pub const COLUMNS: usize = 64;
     /// Bytes that the parts of an XLSX may unpack to, all together.
     pub const UNPACKED_BYTES: u64 = 512 << 20;
     /// Texts that an XLSX may announce in its table of shared strings.
     pub const SHARED_STRINGS: u64 = 8_000_000;
+
+    /// Whether this many rows may be imported at once.
+    ///
+    /// # Errors
+    /// [`Code::FileTooLarge`].
+    pub fn rows(count: usize) -> Result<(), Refusal> {
+        if count <= ROWS { Ok(()) } else { Err(Refusal::new(Code::FileTooLarge, format_args!("> {ROWS} rows / 行"))) }
+    }
 }
 
 /// A file after reading.
@@ -63,6 +74,39 @@ impl Parsed {
     pub fn commands(&self) -> impl Iterator<Item = &Command> {
         self.rows.iter().filter_map(|row| row.result.as_ref().ok())
     }
+
+    /// Takes the commands out, in the order of the file, and leaves what a report needs: of a large file nothing should
+    /// be in memory twice.
+    pub fn split(self) -> (Judged, Vec<Command>) {
+        let mut commands = Vec::with_capacity(self.rows.len());
+        let rows = self.rows.into_iter().map(|ParsedRow { row, raw, result }| {
+            let problems = result.map(|command| commands.push(command)).err().unwrap_or_default();
+            JudgedRow { row, raw, problems }
+        });
+        (Judged { sort: self.sort, headers: self.headers, rows: rows.collect() }, commands)
+    }
+}
+
+/// A file whose commands have gone on.
+#[derive(Clone, Debug)]
+pub struct Judged {
+    /// What its rows are.
+    pub sort: Sort,
+    /// The header row as the file has it.
+    pub headers: Vec<String>,
+    /// Its rows in order, empty ones left out.
+    pub rows: Vec<JudgedRow>,
+}
+
+/// One row whose command, if it had one, has gone on.
+#[derive(Clone, Debug)]
+pub struct JudgedRow {
+    /// As [`ParsedRow::row`].
+    pub row: u32,
+    /// As [`ParsedRow::raw`].
+    pub raw: Raw,
+    /// Everything that is wrong with it; nothing when it asks for something.
+    pub problems: Vec<Problem>,
 }
 
 /// One row after reading.

@@ -9,7 +9,7 @@ use unicode_width::UnicodeWidthStr;
 use xiangyue_protocol::{Code, Outcome, Refusal};
 
 use super::columns::{Column, recognise};
-use super::{Cell, Parsed, Raw, Sort, write};
+use super::{Cell, Judged, Raw, Sort, write};
 
 /// What became of a file.
 #[derive(Clone, Debug)]
@@ -51,33 +51,31 @@ struct RefusedRow {
 }
 
 impl Report {
-    /// Joins what the reader found with what the replica said to each of [`Parsed::commands`], in their order.
+    /// Joins what the reader found with what the replica said to each command of [`super::Parsed::split`], in their order.
     /// Commands beyond the end of `outcomes` were not put to the replica and count as neither new nor bad.
-    pub fn new(file: impl Into<String>, parsed: &Parsed, outcomes: &[Result<Outcome, Refusal>]) -> Report {
+    pub fn new(file: impl Into<String>, judged: &Judged, outcomes: &[Result<Outcome, Refusal>]) -> Report {
         let mut report = Report {
             file: file.into(),
-            sort: parsed.sort,
-            rows: parsed.rows.len(),
+            sort: judged.sort,
+            rows: judged.rows.len(),
             new: 0,
             already: 0,
             bad: 0,
             problems: Vec::new(),
-            headers: parsed.headers.clone(),
-            columns: parsed.headers.iter().map(|header| recognise(header)).collect(),
+            headers: judged.headers.clone(),
+            columns: judged.headers.iter().map(|header| recognise(header)).collect(),
             refused: Vec::new(),
         };
         let mut outcomes = outcomes.iter();
-        for row in &parsed.rows {
+        for row in &judged.rows {
             let start = report.problems.len();
             let problem = |column, refusal: &Refusal| RowProblem { row: row.row, column, refusal: refusal.clone() };
-            match &row.result {
-                Err(problems) => report.problems.extend(problems.iter().map(|p| problem(p.column.clone(), &p.refusal))),
-                Ok(_) => match outcomes.next() {
-                    Some(Ok(Outcome::New)) => report.new += 1,
-                    Some(Ok(Outcome::Already)) => report.already += 1,
-                    Some(Err(refusal)) => report.problems.push(problem(report.column_of(refusal.code()), refusal)),
-                    None => {}
-                },
+            report.problems.extend(row.problems.iter().map(|p| problem(p.column.clone(), &p.refusal)));
+            match if row.problems.is_empty() { outcomes.next() } else { None } {
+                Some(Ok(Outcome::New)) => report.new += 1,
+                Some(Ok(Outcome::Already)) => report.already += 1,
+                Some(Err(refusal)) => report.problems.push(problem(report.column_of(refusal.code()), refusal)),
+                None => {}
             }
             let problems = start..report.problems.len();
             if !problems.is_empty() {

@@ -131,7 +131,7 @@ fn roster(fields: &mut Fields<'_>) -> Option<Command> {
     if let (Some(from), Some(Some(to))) = (from, to)
         && to < from
     {
-        fields.note(Column::To, Refusal::new(Code::BadDate, format_args!("{to} < {from}")));
+        fields.note(Column::To, Refusal::new(Code::EndsBefore, format_args!("{to} < {from}")));
     }
     Some(Command::Roster(RosterRow {
         person: person?,

@@ -29,6 +29,6 @@ pub(super) async fn own_host(request: Request, next: Next) -> Response {
     if own {
         return next.run(request).await;
     }
-    let refusal = Refusal::new(Code::NotAllowed, format_args!("Host: {host}"));
+    let refusal = Refusal::new(Code::ForeignHost, format_args!("Host: {host}"));
     Refused::with_status(StatusCode::MISDIRECTED_REQUEST, refusal).into_response()
 }

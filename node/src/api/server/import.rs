@@ -19,7 +19,7 @@ use super::{Asked, Refused, Services};
 use crate::api::types::{
     FileKind, FilePart, FileReport, ImportEvent, ImportProgress, ImportQuery, ImportReport, ImportStage, Mode, Problem,
 };
-use crate::tables::{self, Names, Parsed, Report, Sort};
+use crate::tables::{self, Judged, Names, Report, Sort, limits};
 
 /// Problems in one report.
 const PROBLEMS: usize = 10_000;
@@ -36,7 +36,7 @@ pub(super) async fn import(
     query.split(&body)?;
     let (events, lines) = mpsc::unbounded_channel();
     tokio::spawn(async move {
-        let event = match run(&services, &query, &body, &events).await {
+        let event = match run(&services, &query, body, &events).await {
             Ok(report) => ImportEvent::Report(report),
             Err(refusal) => ImportEvent::Error(refusal.into()),
         };
@@ -80,19 +80,16 @@ fn progress(events: &Events, stage: ImportStage, done: usize, total: usize) {
 /// One file after reading.
 struct File {
     part: FilePart,
-    parsed: Result<Parsed, Refusal>,
+    judged: Result<Judged, Refusal>,
+    /// How many of the commands are its own.
+    commands: usize,
 }
 
-async fn run(services: &Services, query: &ImportQuery, body: &Bytes, events: &Events) -> Result<ImportReport, Refusal> {
-    let files = read_files(services, query, body, events).await?;
-    let commands: Vec<Command> = files
-        .iter()
-        .filter_map(|file| file.parsed.as_ref().ok())
-        .flat_map(|parsed| parsed.commands().cloned())
-        .collect();
+async fn run(services: &Services, query: &ImportQuery, body: Bytes, events: &Events) -> Result<ImportReport, Refusal> {
+    let (files, commands) = read_files(services, query, body, events).await?;
     let clean = files
         .iter()
-        .all(|file| file.parsed.as_ref().is_ok_and(|parsed| parsed.rows.iter().all(|row| row.result.is_ok())));
+        .all(|file| file.judged.as_ref().is_ok_and(|judged| judged.rows.iter().all(|row| row.problems.is_empty())));
     // With a bad row in the files the rest is still judged, so that everything is told at once.
     let mode = if query.mode == Mode::AllOrNothing && !clean { ReplicaMode::DryRun } else { replica_mode(query.mode) };
     let total = commands.len();
@@ -109,23 +106,31 @@ async fn run(services: &Services, query: &ImportQuery, body: &Bytes, events: &Ev
 async fn read_files(
     services: &Services,
     query: &ImportQuery,
-    body: &Bytes,
+    body: Bytes,
     events: &Events,
-) -> Result<Vec<File>, Refusal> {
+) -> Result<(Vec<File>, Vec<Command>), Refusal> {
     let names = services.engine.ask(|replica| Names::of(&replica.views().directory)).await?;
     let today = services.clock.now().china_date();
     let key = *services.pseudonym_key.as_bytes();
-    let (query, body, events) = (query.clone(), body.clone(), events.clone());
+    let (query, events) = (query.clone(), events.clone());
     blocking(move || {
         let parts = query.split(&body)?;
         let total = parts.len();
-        let mut files = Vec::with_capacity(total);
+        let (mut files, mut commands, mut rows) = (Vec::with_capacity(total), Vec::new(), 0);
         for (at, (part, bytes)) in parts.into_iter().enumerate() {
+            let before = commands.len();
             let parsed = tables::read_bytes(bytes, part.kind.map(Sort::from), &names, today, &key);
-            files.push(File { part, parsed });
+            let judged = parsed.map(|parsed| {
+                let (judged, own) = parsed.split();
+                commands.extend(own);
+                judged
+            });
+            rows += judged.as_ref().map_or(0, |judged| judged.rows.len());
+            limits::rows(rows)?;
+            files.push(File { part, judged, commands: commands.len() - before });
             progress(&events, ImportStage::Reading, at + 1, total);
         }
-        Ok(files)
+        Ok((files, commands))
     })
     .await
 }
@@ -155,9 +160,9 @@ fn kind_of(sort: Sort) -> FileKind {
 fn report(mode: Mode, accepted: bool, files: &[File], answers: &[Result<Outcome, Refusal>]) -> ImportReport {
     let mut rest = answers;
     let mut out = ImportReport { mode, accepted, files: Vec::new(), problems: Vec::new(), problems_total: 0 };
-    for File { part, parsed } in files {
+    for File { part, judged, commands } in files {
         let name = part.name.clone();
-        match parsed {
+        match judged {
             Err(refusal) => {
                 out.problems_total += 1;
                 out.problems.push(Problem::new(&name, 0, "", refusal));
@@ -171,10 +176,10 @@ fn report(mode: Mode, accepted: bool, files: &[File], answers: &[Result<Outcome,
                     refused_csv: None,
                 });
             }
-            Ok(parsed) => {
-                let (mine, others) = rest.split_at(parsed.commands().count().min(rest.len()));
+            Ok(judged) => {
+                let (mine, others) = rest.split_at((*commands).min(rest.len()));
                 rest = others;
-                let table = Report::new(&name, parsed, mine);
+                let table = Report::new(&name, judged, mine);
                 out.problems_total += table.problems.len() as u64;
                 let room = PROBLEMS.saturating_sub(out.problems.len());
                 out.problems.extend(
