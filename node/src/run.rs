@@ -13,7 +13,7 @@ use xiangyue_protocol::{Code, Command, Level, Millis, OrgCode, Refusal};
 
 use crate::api::server::{self, Services};
 use crate::config::{Config, LogFormat, TOWNSHIP_PORT};
-pub use crate::demo::demo;
+pub use crate::demo::{demo, stopped_by};
 use crate::engine::{self, Handle, Opened, Settings};
 use crate::files::{read_small, write_atomic};
 use crate::i18n::Lang;

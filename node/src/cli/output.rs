@@ -23,6 +23,8 @@ pub(crate) mod exit {
     pub(crate) const USAGE: u8 = 2;
     /// There is no node to ask.
     pub(crate) const UNREACHABLE: u8 = 3;
+    /// It was ended by a signal, whose number is added: 130 after Ctrl-C.
+    pub(crate) const SIGNALLED: u8 = 128;
 }
 
 /// How the code of a refusal looks on a terminal.
@@ -63,10 +65,22 @@ impl Output {
         };
         match failure {
             Failure::Unreachable(_) => exit::UNREACHABLE,
-            Failure::Refused(error) if error.code == Code::NotReady.as_str() => exit::UNREACHABLE,
+            Failure::Refused(error)
+                if [Code::NotReady, Code::NotRunning].iter().any(|code| error.code == code.as_str()) =>
+            {
+                exit::UNREACHABLE
+            }
             Failure::Refused(error) if error.code == Code::BadConfig.as_str() => exit::USAGE,
             Failure::Refused(_) => exit::REFUSED,
         }
+    }
+
+    /// Says that the command was ended before it came to an answer.
+    pub(crate) fn stopped(self) -> Result<(), Failure> {
+        if self.json {
+            return self.object(&serde_json::json!({ "stopped": true }));
+        }
+        written(anstream::stderr().lock().write_all(self.lang.pick("已停止\n", "stopped\n").as_bytes()))
     }
 
     /// Warns on standard error of variables that look like settings and are none.

@@ -104,10 +104,14 @@ pub(super) fn demo(session: &Session, args: &args::Demo) -> Outcome {
     let folder = session.overrides.data.clone().unwrap_or_else(std::env::temp_dir);
     let options = DemoOptions { exit: args.exit, folder, seed: args.seed, lang: output.lang };
     let mut result: Outcome = Err(Refusal::new(Code::NotReady, "demo").into());
-    run::demo(&session.loaded.config, &options, &mut |report| {
+    let ended = run::demo(&session.loaded.config, &options, &mut |report| {
         result = output.answer(report).map(|()| if report.ok { exit::OK } else { exit::REFUSED });
-    })?;
-    result
+    });
+    match (ended, run::stopped_by()) {
+        (Ok(()), _) => result,
+        (Err(_), Some(signal)) => output.stopped().map(|()| exit::SIGNALLED + signal),
+        (Err(refusal), None) => Err(refusal.into()),
+    }
 }
 
 /// The answer of `serve` once it was told to stop.

@@ -12,3 +12,4 @@ mod stop;
 mod town;
 
 pub use run::demo;
+pub use stop::stopped_by;

@@ -40,7 +40,9 @@ fn command(data: &Path) -> Result<Command, Refusal> {
 
 /// Runs a command of this binary to its end and reads the JSON object that it prints.
 pub(super) fn run<T: DeserializeOwned>(data: &Path, arguments: &[&str]) -> Result<T, Refusal> {
-    let failed = |what: &str| Refusal::new(Code::NotReady, format_args!("{}: {what}", arguments.join(" ")));
+    // Its first words alone: among the others may be a token.
+    let words = arguments.get(..2).unwrap_or(arguments).join(" ");
+    let failed = |what: &str| Refusal::new(Code::NotReady, format_args!("{words}: {what}"));
     let output = command(data)?.args(arguments).arg("--json").output().map_err(|error| failed(&error.to_string()))?;
     if !output.status.success() {
         return Err(failed(String::from_utf8_lossy(&output.stdout).trim()));

@@ -1,14 +1,14 @@
 //! Ending the demo early: a signal is noted, the demo stops where it is, and its nodes and folder go with it.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 use xiangyue_protocol::{Code, Refusal};
 
-/// Whether a signal has come. Of the process, as signals are.
-static STOPPED: AtomicBool = AtomicBool::new(false);
+/// The signal that has come, or 0. Of the process, as signals are.
+static STOPPED: AtomicU8 = AtomicU8::new(0);
 
 /// How often somebody who waits looks whether a signal has come.
 const LOOK: Duration = Duration::from_millis(100);
@@ -29,13 +29,13 @@ pub(super) fn listen() -> Result<(), Refusal> {
     std::thread::spawn(move || {
         runtime.block_on(async {
             if let [interrupt, terminate, hangup] = signals.as_mut_slice() {
-                tokio::select! {
-                    _ = interrupt.recv() => {}
-                    _ = terminate.recv() => {}
-                    _ = hangup.recv() => {}
-                }
+                let signal = tokio::select! {
+                    _ = interrupt.recv() => 2,
+                    _ = terminate.recv() => 15,
+                    _ = hangup.recv() => 1,
+                };
+                STOPPED.store(signal, Ordering::Relaxed);
             }
-            STOPPED.store(true, Ordering::Relaxed);
             // Further signals change nothing: the end is on its way.
             std::future::pending::<()>().await;
         });
@@ -46,9 +46,19 @@ pub(super) fn listen() -> Result<(), Refusal> {
 /// Fails once a signal has come. Everything that waits or goes on in steps asks this.
 ///
 /// # Errors
-/// [`Code::NotReady`].
+/// [`Code::NotRunning`].
 pub(super) fn check() -> Result<(), Refusal> {
-    if STOPPED.load(Ordering::Relaxed) { Err(Refusal::new(Code::NotReady, "the demo was stopped")) } else { Ok(()) }
+    match STOPPED.load(Ordering::Relaxed) {
+        0 => Ok(()),
+        _ => Err(Refusal::new(Code::NotRunning, "demo")),
+    }
+}
+
+/// The number of the signal that ended the demo, asked once it has failed. A terminal sends Ctrl-C to all processes at
+/// once: a node's end may be seen a moment before the signal is noted here.
+pub fn stopped_by() -> Option<u8> {
+    std::thread::sleep(LOOK);
+    Some(STOPPED.load(Ordering::Relaxed)).filter(|signal| *signal != 0)
 }
 
 /// Waits for a signal.
