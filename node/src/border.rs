@@ -113,13 +113,13 @@ pub(crate) fn masked(text: &str) -> SmolStr {
 /// A slip number that is no citizen id. Other numbers of 18 digits are slips like any.
 ///
 /// # Errors
-/// [`Code::BadCitizenId`], masked.
+/// [`Code::IdAsSlip`], masked.
 pub(crate) fn slip(request: &RequestId) -> Result<RequestId, Refusal> {
     unlike_citizen(request.as_str()).map(|()| request.clone())
 }
 
 fn unlike_citizen(text: &str) -> Result<(), Refusal> {
-    if citizen::holds_one(text) { Err(refuse(Code::BadCitizenId, text)) } else { Ok(()) }
+    if citizen::holds_one(text) { Err(refuse(Code::IdAsSlip, text)) } else { Ok(()) }
 }
 
 #[cfg(test)]
@@ -170,7 +170,7 @@ mod tests {
             let mut json = json.clone();
             json[field] = value.into();
             let refusal = Border::new(&KEY).command(serde_json::from_value(json).unwrap()).unwrap_err();
-            assert_eq!(refusal.code(), Code::BadCitizenId, "{field}");
+            assert_eq!(refusal.code(), Code::IdAsSlip, "{field}");
             assert!(!refusal.to_string().contains("19491231"), "{refusal}");
         }
     }

@@ -11,7 +11,7 @@ pub use xiangyue_protocol::schema::directory::hex;
 
 use crate::files::{read_small, write_atomic};
 use crate::pki::Address;
-use crate::storage::LOCK_FILE;
+use crate::storage::{JOURNAL_FOLDER, LOCK_FILE};
 
 /// Name of the file.
 const FILE: &str = "node.json";
@@ -48,11 +48,15 @@ impl Membership {
     /// Reads it.
     ///
     /// # Errors
-    /// [`Code::NotReady`] when the folder holds no node; [`Code::Corrupt`], [`Code::Disk`].
+    /// [`Code::NotReady`] when the folder holds no node; [`Code::KeptFile`] when it is damaged, or missing where a
+    /// node has been; [`Code::Disk`].
     pub fn load(data: &Path) -> Result<Membership, Refusal> {
         let bytes = read_small(&data.join(FILE), MAX_BYTES)?;
-        let bytes = bytes.ok_or_else(|| Refusal::new(Code::NotReady, data.display()))?;
-        serde_json::from_slice(&bytes).map_err(|error| Refusal::new(Code::Corrupt, format_args!("{FILE}: {error}")))
+        let bytes = bytes.ok_or_else(|| match data.join(JOURNAL_FOLDER).is_dir() {
+            true => Refusal::new(Code::KeptFile, FILE),
+            false => Refusal::new(Code::NotReady, data.display()),
+        })?;
+        serde_json::from_slice(&bytes).map_err(|error| Refusal::new(Code::KeptFile, format_args!("{FILE}: {error}")))
     }
 
     /// Whether the folder holds a node.
@@ -72,23 +76,23 @@ impl Membership {
     /// The anchors as keys.
     ///
     /// # Errors
-    /// [`Code::Corrupt`].
+    /// [`Code::KeptFile`].
     pub fn anchor_keys(&self) -> Result<Vec<[u8; 32]>, Refusal> {
-        self.anchors.iter().map(|text| unhex(text).ok_or_else(|| Refusal::new(Code::Corrupt, FILE))).collect()
+        self.anchors.iter().map(|text| unhex(text).ok_or_else(|| Refusal::new(Code::KeptFile, FILE))).collect()
     }
 
     /// The nodes that are kept out.
     ///
     /// # Errors
-    /// [`Code::Corrupt`].
+    /// [`Code::KeptFile`].
     pub fn twin_nodes(&self) -> Result<Vec<NodeId>, Refusal> {
-        self.twins.iter().map(|text| text.parse().map_err(|_| Refusal::new(Code::Corrupt, FILE))).collect()
+        self.twins.iter().map(|text| text.parse().map_err(|_| Refusal::new(Code::KeptFile, FILE))).collect()
     }
 
     /// The township's addresses.
     ///
     /// # Errors
-    /// [`Code::Corrupt`].
+    /// [`Code::KeptFile`].
     pub fn township_addresses(&self) -> Result<Vec<Address>, Refusal> {
         self.township.iter().map(|text| text.parse()).collect()
     }

@@ -15,7 +15,7 @@ use crate::api::server::{self, Services};
 use crate::config::{Config, LogFormat, TOWNSHIP_PORT};
 pub use crate::demo::{demo, stopped_by};
 use crate::engine::{self, Handle, Opened, Settings};
-use crate::files::{read_small, write_atomic};
+use crate::files::{keep_spare, read_small, write_atomic};
 use crate::i18n::Lang;
 use crate::membership::{Membership, folder_mark, hex, machine_mark};
 use crate::net::{self, Net, NetSettings, Registrar};
@@ -109,7 +109,7 @@ pub fn init_township(config: &Config, request: &InitRequest) -> Result<InitDone,
     let data = &config.data;
     must_be_empty(data)?;
     if request.code.level() != Level::Township {
-        return Err(Refusal::new(Code::BadOrgCode, &request.code));
+        return Err(Refusal::new(Code::NotATownship, &request.code));
     }
     if request.name.trim().is_empty() {
         return Err(Refusal::new(Code::MissingValue, "name"));
@@ -229,9 +229,9 @@ fn save_pseudonym_key(data: &Path, key: &PseudonymKey) -> Result<(), Refusal> {
 }
 
 fn load_pseudonym_key(data: &Path) -> Result<PseudonymKey, Refusal> {
-    let corrupt = || Refusal::new(Code::Corrupt, PSEUDONYM_FILE);
-    let bytes = read_small(&data.join(PSEUDONYM_FILE), 32)?.ok_or_else(corrupt)?;
-    bytes.try_into().map(PseudonymKey::from_bytes).map_err(|_| corrupt())
+    let lost = || Refusal::new(Code::KeptFile, PSEUDONYM_FILE);
+    let bytes = read_small(&data.join(PSEUDONYM_FILE), 32)?.ok_or_else(lost)?;
+    bytes.try_into().map(PseudonymKey::from_bytes).map_err(|_| lost())
 }
 
 /// The runtime of a node: two workers are enough for a village and fill the small machines that townships have.
@@ -340,6 +340,8 @@ fn start_logging(config: &Config) -> Result<(), Refusal> {
     let filter =
         EnvFilter::try_new(&config.log).map_err(|error| Refusal::new(Code::BadConfig, format_args!("log: {error}")))?;
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // Told where nobody can read it, an error of writing a line would end the thread that logs: a log may lie on a full disk.
+    let lines = lines.log_internal_errors(false);
     let started = match config.log_format {
         LogFormat::Text => lines.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).try_init(),
         LogFormat::Json => lines.json().try_init(),
@@ -363,6 +365,7 @@ async fn serve_until(config: Config, stop: impl Future<Output = ()>) -> Result<(
     let data = config.data.clone();
     let membership = Membership::load(&data)?;
     let _lock = DataLock::acquire(&data)?;
+    keep_spare(&data);
     let clock = clock();
     let identity = Identity::load(&data)?;
     let credentials = Credentials::load(&data)?;
@@ -427,7 +430,7 @@ fn registrar(
 ) -> Result<Registrar, Refusal> {
     let book_file = config.data.join(TOKENS_FILE);
     let book = match read_small(&book_file, TOKENS_MAX_BYTES)? {
-        Some(bytes) => postcard::from_bytes(&bytes).map_err(|_| Refusal::new(Code::Corrupt, TOKENS_FILE))?,
+        Some(bytes) => postcard::from_bytes(&bytes).map_err(|_| Refusal::new(Code::KeptFile, TOKENS_FILE))?,
         None => TokenBook::default(),
     };
     let address = match &config.address {
@@ -495,6 +498,9 @@ async fn remember_standing(data: PathBuf, engine: Handle) {
         if let (Ok(mut membership), Ok((frozen, revoked, twins))) = (stored, standing) {
             let known = (membership.frozen, membership.revoked, membership.twins.clone());
             if known != (frozen, revoked, twins.clone()) {
+                if membership.frozen && !frozen {
+                    info!("thawed: nothing that this node had written is missing any more; spending goes on");
+                }
                 (membership.frozen, membership.revoked, membership.twins) = (frozen, revoked, twins);
                 if let Err(refusal) = membership.save(&data) {
                     error!(%refusal, "standing not stored");

@@ -43,7 +43,7 @@ impl FromStr for NodeId {
     type Err = Refusal;
 
     fn from_str(text: &str) -> Result<Self, Refusal> {
-        let refuse = || Refusal::new(Code::BadValue, text);
+        let refuse = || Refusal::new(Code::BadNodeId, text);
         if text.len() != 32 || !text.is_ascii() {
             return Err(refuse());
         }

@@ -30,6 +30,11 @@ fn a_damaged_record_comes_back_from_the_township() {
 
     town.township.start();
     wait_until("thawed", 40, || village.status()["frozen"] == false);
+    wait_until("told in the log", 10, || village.log().contains("thawed: "));
+    let files = std::fs::read_dir(village.data.join("journal")).unwrap();
+    let on_disk: u64 = files.map(|file| file.unwrap().metadata().unwrap().len()).sum();
+    let told = village.metric("journal_bytes");
+    assert_eq!(u64::try_from(told).unwrap(), on_disk, "the size that is told is that of the files");
     town.wait_for_equal_heads(&village, 20);
     assert_eq!(village.heads(), heads, "what was lost is back");
     assert_eq!(village.balance(ACCOUNT, "available"), Some(30));

@@ -51,8 +51,8 @@ fn a_token_from_a_file_and_the_township_out_of_reach() {
 #[test]
 fn tokens_are_for_the_townships_own_villages_and_merchants() {
     let town = Town::found();
-    for org in ["110112120201", "110112119", "110112"] {
+    for org in ["110112120201", "110113119204", "110112119", "110112"] {
         let refused = town.township.cli(&["enroll", "token", "--org", org, "--name", "x"]);
-        assert_eq!(refused.refusal(), "XY-101", "{org}");
+        assert_eq!(refused.refusal(), "XY-141", "{org}");
     }
 }

@@ -43,7 +43,9 @@ fn a_copy_beside_the_original_is_noticed_and_nothing_is_spent_twice() {
     copy.stop();
     let id = village.id();
     town.township.cli(&["readmit", &id]).ok();
-    assert_eq!(town.township.cli(&["readmit", &id]).refusal(), "XY-138", "nothing to let in");
+    assert_eq!(town.township.cli(&["readmit", &id]).refusal(), "XY-146", "nothing to let in");
+    assert_eq!(town.township.cli(&["readmit", &"0".repeat(32)]).refusal(), "XY-138");
+    assert_eq!(town.township.cli(&["readmit", "deadbeef"]).refusal(), "XY-145");
     wait_until("thawed", 90, || holds(&village).is_null());
     assert_eq!(village.command(&redeem("once", 50, None)), "new");
     town.wait_for_equal_heads(&village, 20);

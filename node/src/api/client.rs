@@ -16,6 +16,7 @@ use xiangyue_protocol::{Code, Refusal};
 
 use super::types::{ApiError, ErrorBody, ImportEvent, ImportProgress, ImportQuery, ImportReport};
 use super::{ADDRESS_FILE, PREFIX, TOKEN_FILE};
+use crate::membership::Membership;
 
 /// A node on this machine answers a connection at once or not at all.
 const CONNECT: Duration = Duration::from_secs(3);
@@ -73,7 +74,7 @@ impl Client {
     /// be read by this user, or its address is not one of this machine.
     pub fn open(data: &Path) -> Result<Client, Failure> {
         let address = read(data, ADDRESS_FILE)?;
-        let address: SocketAddr = address.trim().parse().map_err(|_| not_ready(data))?;
+        let address: SocketAddr = address.trim().parse().map_err(|_| absent(data))?;
         if !address.ip().is_loopback() {
             return Err(Refusal::new(Code::BadConfig, format_args!("{ADDRESS_FILE}: {address}")).into());
         }
@@ -179,20 +180,22 @@ impl Client {
     }
 
     fn nobody(&self) -> Failure {
-        Failure::unreachable(Refusal::new(Code::NotReady, self.address))
+        Failure::unreachable(Refusal::new(Code::NotRunning, self.address))
     }
 }
 
 /// A file of the data folder by which a node is found.
 fn read(data: &Path, name: &str) -> Result<String, Failure> {
     std::fs::read_to_string(data.join(name)).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => not_ready(data),
+        io::ErrorKind::NotFound => absent(data),
         _ => Refusal::new(Code::Disk, format_args!("{}: {error}", data.join(name).display())).into(),
     })
 }
 
-fn not_ready(data: &Path) -> Failure {
-    Failure::unreachable(Refusal::new(Code::NotReady, data.display()))
+/// Why the folder names no node to ask: it holds none, or the one in it has not left its address and token.
+fn absent(data: &Path) -> Failure {
+    let why = Membership::load(data).map(|_| Refusal::new(Code::NotRunning, data.display()));
+    Failure::unreachable(why.unwrap_or_else(|refusal| refusal))
 }
 
 /// The body of a success, or the refusal in it.
@@ -279,7 +282,7 @@ mod tests {
         let Err(Failure::Unreachable(error)) = client.get::<serde_json::Value>("/status", &[]) else {
             panic!("reached")
         };
-        assert_eq!(error.code, "XY-135");
+        assert_eq!(error.code, "XY-318");
     }
 
     #[test]

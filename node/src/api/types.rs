@@ -128,7 +128,9 @@ pub fn http_status(code: Code) -> u16 {
         Code::TooLarge | Code::RequestTooLarge | Code::FileTooLarge => 413,
         Code::BadRequest => 400,
         Code::Busy => 429,
-        Code::NotReady | Code::Frozen | Code::ReadOnly | Code::TwinRunning | Code::NodeRevoked => 503,
+        Code::NotReady | Code::NotRunning | Code::Frozen | Code::ReadOnly | Code::TwinRunning | Code::NodeRevoked => {
+            503
+        }
         Code::DiskFull => 507,
         code if code.side() == Side::Input => 422,
         _ => 500,

@@ -511,7 +511,7 @@ pub(crate) struct Completions {
 
 /// Seconds of `30m`, `24h` or `7d`.
 fn parse_span(text: &str) -> Result<u64, xiangyue_protocol::Refusal> {
-    let refuse = || xiangyue_protocol::Refusal::new(xiangyue_protocol::Code::BadValue, text);
+    let refuse = || xiangyue_protocol::Refusal::new(xiangyue_protocol::Code::BadValue, "1m – 30d: 30m, 24h, 7d");
     let unit = match text.chars().last() {
         Some('m') => 60,
         Some('h') => 3_600,

@@ -82,7 +82,7 @@ impl std::fmt::Debug for Request {
 }
 
 fn gone() -> Refusal {
-    Refusal::new(Code::NotReady, "stopping")
+    Refusal::new(Code::NotRunning, "stopping")
 }
 
 impl Handle {
@@ -93,7 +93,7 @@ impl Handle {
     /// Judges commands and writes them as `mode` says; answers once what was written is durable.
     ///
     /// # Errors
-    /// [`Code::ReadOnly`], [`Code::DiskFull`], [`Code::NotReady`] for the whole; refusals of single commands are
+    /// [`Code::ReadOnly`], [`Code::DiskFull`], [`Code::NotRunning`] for the whole; refusals of single commands are
     /// among the answers.
     pub async fn submit(&self, commands: Vec<Command>, mode: Mode) -> Result<Answers, Refusal> {
         let (reply, answers) = oneshot::channel();
@@ -101,10 +101,15 @@ impl Handle {
         answers.await.map_err(|_| gone())?
     }
 
+    /// Bytes of the journal's files; none when the disk does not say.
+    pub fn journal_bytes(&self) -> Option<u64> {
+        self.reader.bytes().ok()
+    }
+
     /// Runs a question on the engine's thread. It must be quick: everything else waits for it.
     ///
     /// # Errors
-    /// [`Code::NotReady`] when the node is stopping.
+    /// [`Code::NotRunning`] when the node is stopping.
     pub async fn ask<T: Send + 'static>(
         &self,
         question: impl FnOnce(&Replica) -> T + Send + 'static,
@@ -121,7 +126,7 @@ impl Handle {
     /// Tells of a new connection and returns what is to be sent over it.
     ///
     /// # Errors
-    /// [`Code::NotReady`] when the node is stopping.
+    /// [`Code::NotRunning`] when the node is stopping.
     pub async fn connected(
         &self,
         peer: PeerId,
@@ -143,7 +148,7 @@ impl Handle {
     /// Brings a frame that is not a segment.
     ///
     /// # Errors
-    /// [`Code::NotReady`] when the node is stopping.
+    /// [`Code::NotRunning`] when the node is stopping.
     pub async fn frame(&self, peer: PeerId, frame: Frame) -> Result<(), Refusal> {
         self.request(Request::Frame(peer, frame)).await
     }
@@ -151,7 +156,7 @@ impl Handle {
     /// Brings a segment that has been verified and opened.
     ///
     /// # Errors
-    /// [`Code::NotReady`] when the node is stopping.
+    /// [`Code::NotRunning`] when the node is stopping.
     pub async fn segment(&self, peer: PeerId, segment: Segment) -> Result<(), Refusal> {
         self.request(Request::Segment(peer, Box::new(segment))).await
     }
@@ -159,7 +164,7 @@ impl Handle {
     /// Tells of a segment that was refused before it could be opened.
     ///
     /// # Errors
-    /// [`Code::NotReady`] when the node is stopping.
+    /// [`Code::NotRunning`] when the node is stopping.
     pub async fn reject(&self, peer: PeerId, header: Header, refusal: Refusal) -> Result<(), Refusal> {
         self.request(Request::Reject(peer, header, refusal)).await
     }
@@ -167,7 +172,7 @@ impl Handle {
     /// Signs consecutive segments of this node's own anew as few large ones; answers once these are durable.
     ///
     /// # Errors
-    /// As [`Replica::reissue`]; [`Code::DiskFull`], [`Code::ReadOnly`], [`Code::NotReady`].
+    /// As [`Replica::reissue`]; [`Code::DiskFull`], [`Code::ReadOnly`], [`Code::NotRunning`].
     pub(super) async fn reissue(&self, segments: Vec<Segment>) -> Result<(), Refusal> {
         let (reply, done) = oneshot::channel();
         self.request(Request::Reissue(segments, reply)).await?;
@@ -188,7 +193,7 @@ impl Handle {
     /// Lets a node in again that was kept out for running twice.
     ///
     /// # Errors
-    /// [`Code::UnknownNode`] when it is not kept out; [`Code::NotReady`] when the node is stopping.
+    /// [`Code::NotKeptOut`] or [`Code::UnknownNode`] when it is not kept out; [`Code::NotRunning`] when the node is stopping.
     pub async fn readmit(&self, node: NodeId) -> Result<(), Refusal> {
         let (reply, answer) = oneshot::channel();
         self.request(Request::Readmit(node, reply)).await?;

@@ -1,7 +1,7 @@
 //! Starting the engine: journal, index, replica, and whether spending must wait for what the disk has lost.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -19,10 +19,14 @@ use super::handle::{Handle, Problem};
 use super::thread::Engine;
 use super::timer::Timer;
 use crate::pki::Clock;
-use crate::storage::{Index, Journal, JournalOptions, Position, Recovery, SledIndex, SledOptions};
+use crate::storage::{
+    Index, JOURNAL_FOLDER, Journal, JournalOptions, NoIndex, Position, Recovery, SledIndex, SledOptions, disk_space,
+};
 
 /// Requests that may wait for the engine.
 const QUEUE: usize = 1024;
+/// An empty index takes one MiB; with less than this free it is not opened.
+const INDEX_ROOM: u64 = 4 << 20;
 
 /// What the engine is started with.
 #[derive(Debug)]
@@ -110,17 +114,14 @@ fn new_life(recovery: &Recovery, known: &Losses, missing: bool) -> Option<(&'sta
 pub fn open(settings: Settings, remember: impl FnOnce(u32, bool) -> Result<(), Refusal>) -> Result<Opened, Refusal> {
     let began = Instant::now();
     let Settings { data, mut member, policy, revoked, twins, clock, journal, cache_bytes } = settings;
-    let mut index = SledIndex::open(&data.join("index"), SledOptions { cache_bytes, ..SledOptions::default() })?;
-    if let Some(why) = index.rebuilt() {
-        warn!(why, "index set aside, rebuilding");
-    }
+    let mut index = open_index(&data, cache_bytes);
     let mut note: Note = index.note().and_then(|note| postcard::from_bytes(note).ok()).unwrap_or_default();
-    let mut docs = load_docs(&index).unwrap_or_else(|refusal| {
+    let mut docs = load_docs(index.as_ref()).unwrap_or_else(|refusal| {
         warn!(%refusal, "index unreadable, rebuilding");
         note = Note::default();
         Vec::new()
     });
-    let (journal, recovery) = Journal::open(&data.join("journal"), journal)?;
+    let (journal, recovery) = Journal::open(&data.join(JOURNAL_FOLDER), journal)?;
     let reader = journal.reader();
     let missing = note.end.is_some_and(|end| reader.read(end).is_err());
     let losses = Losses::of(&recovery);
@@ -128,7 +129,7 @@ pub fn open(settings: Settings, remember: impl FnOnce(u32, bool) -> Result<(), R
     if missing || losses.is_new(&note.losses) {
         // The index has seen what the journal has lost: only what stands in the journal may be claimed.
         docs.clear();
-        clear(&mut index)?;
+        clear(index.as_mut())?;
         note = Note::default();
     }
     if let Some((_, lost)) = recovered {
@@ -193,7 +194,7 @@ pub fn open(settings: Settings, remember: impl FnOnce(u32, bool) -> Result<(), R
     let engine = Engine {
         replica,
         journal,
-        index: Box::new(index),
+        index,
         segments: segments.clone(),
         clock,
         end,
@@ -218,7 +219,30 @@ pub fn open(settings: Settings, remember: impl FnOnce(u32, bool) -> Result<(), R
     Ok(Opened { handle, incarnation, frozen, recovered: recovered.map(|(why, _)| why) })
 }
 
-fn load_docs(index: &SledIndex) -> Result<Vec<(DocId, Doc)>, Refusal> {
+/// Opens the index, or goes without. It holds nothing that the journal does not: without it a start takes longer, that
+/// is all, and a full disk must not keep a node from being read.
+fn open_index(data: &Path, cache_bytes: u64) -> Box<dyn Index> {
+    // Opened for want of room it would be set aside as damaged; left alone, it serves again when there is room.
+    let (free, total) = disk_space(data);
+    if total > 0 && free < INDEX_ROOM {
+        warn!(free, "no room for the index: the journal is read through");
+        return Box::new(NoIndex);
+    }
+    match SledIndex::open(&data.join("index"), SledOptions { cache_bytes, ..SledOptions::default() }) {
+        Ok(index) => {
+            if let Some(why) = index.rebuilt() {
+                warn!(why, "index set aside, rebuilding");
+            }
+            Box::new(index)
+        }
+        Err(refusal) => {
+            warn!(%refusal, "no index: the journal is read through");
+            Box::new(NoIndex)
+        }
+    }
+}
+
+fn load_docs(index: &dyn Index) -> Result<Vec<(DocId, Doc)>, Refusal> {
     let mut docs = Vec::new();
     index.scan(b"", &mut |key, value| {
         let id = std::str::from_utf8(key).map_err(|_| Refusal::new(Code::Corrupt, "index key"))?.parse()?;
@@ -230,7 +254,7 @@ fn load_docs(index: &SledIndex) -> Result<Vec<(DocId, Doc)>, Refusal> {
 }
 
 /// Removes every row; durable with the next checkpoint.
-fn clear(index: &mut SledIndex) -> Result<(), Refusal> {
+fn clear(index: &mut dyn Index) -> Result<(), Refusal> {
     let mut keys = Vec::new();
     index.scan(b"", &mut |key, _| {
         keys.push(key.to_vec());
@@ -239,4 +263,21 @@ fn clear(index: &mut SledIndex) -> Result<(), Refusal> {
     let removals: Vec<_> = keys.iter().map(|key| (key.as_slice(), None)).collect();
     index.put_batch(&removals);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_index_that_cannot_be_opened_is_done_without() {
+        let data = tempfile::tempdir().unwrap();
+        assert!(format!("{:?}", open_index(data.path(), 1 << 20)).starts_with("SledIndex"));
+        // Where its note should be, there is a folder: no reading, no writing, as on a disk that fails.
+        std::fs::create_dir(data.path().join("index.note")).unwrap();
+        let mut index = open_index(data.path(), 1 << 20);
+        assert_eq!(format!("{index:?}"), "NoIndex");
+        index.put_batch(&[(b"a", Some(b"1"))]);
+        assert_eq!((index.checkpoint(b"note"), index.note(), index.get(b"a")), (Ok(()), None, Ok(None)));
+    }
 }

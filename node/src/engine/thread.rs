@@ -58,6 +58,8 @@ pub(super) struct Engine {
 impl Engine {
     /// Runs until stopped, until all handles are gone, or until the disk fails.
     pub(super) fn run(mut self, mut requests: mpsc::Receiver<Request>) {
+        // A disk that was full before the node started is told at once, not with the first entry.
+        let _ = self.room();
         while let Some(first) = requests.blocking_recv() {
             let mut stop = None;
             let mut next = Some(first);

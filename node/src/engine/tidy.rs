@@ -21,7 +21,7 @@ pub async fn tidy_regularly(engine: Handle) {
     loop {
         match tidy(&engine).await {
             Ok(()) => {}
-            Err(refusal) if refusal.code() == Code::NotReady => return,
+            Err(refusal) if refusal.code() == Code::NotRunning => return,
             Err(refusal) => warn!(%refusal, "small segments stay as they are"),
         }
         tokio::time::sleep(EVERY).await;
@@ -31,7 +31,7 @@ pub async fn tidy_regularly(engine: Handle) {
 /// Signs this node's own small segments anew as large ones, and asks connected peers for others' in fewer pieces.
 ///
 /// # Errors
-/// [`Code::NotReady`] when the node is stopping, and those of the disk.
+/// [`Code::NotRunning`] when the node is stopping, and those of the disk.
 pub async fn tidy(engine: &Handle) -> Result<(), Refusal> {
     let own = engine.ask(|replica| replica.node()).await?;
     let mut before = Vec::new();

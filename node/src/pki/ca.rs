@@ -94,7 +94,7 @@ impl Root {
     /// Reads a root back.
     ///
     /// # Errors
-    /// [`Code::NotReady`] when it is not here, [`Code::Corrupt`], [`Code::Disk`].
+    /// [`Code::KeptFile`] when it is not here or damaged, [`Code::Disk`].
     pub fn load(dir: &Path, domain: TrustDomain) -> Result<Root, Refusal> {
         let certificates = files::from_pem("root.pem", &files::read(dir, "root.pem")?)?;
         Authority::load(dir, "root", domain, certificates.into_iter().next()).map(Root)
@@ -120,7 +120,7 @@ impl Issuer {
     /// The pin that tokens carry: of the root's key, so that it outlives issuers.
     ///
     /// # Errors
-    /// [`Code::Corrupt`] when the root certificate cannot be read.
+    /// [`Code::KeptFile`] when the root certificate cannot be read.
     pub fn pin(&self) -> Result<Pin, Refusal> {
         Pin::of_certificate(&self.root)
     }
@@ -222,10 +222,10 @@ impl Issuer {
     /// Reads an issuer back.
     ///
     /// # Errors
-    /// [`Code::NotReady`] when it is not here, [`Code::Corrupt`], [`Code::Disk`].
+    /// [`Code::KeptFile`] when it is not here or damaged, [`Code::Disk`].
     pub fn load(dir: &Path, domain: TrustDomain) -> Result<Issuer, Refusal> {
         let chain = files::from_pem("issuer.pem", &files::read(dir, "issuer.pem")?)?;
-        let [certificate, root] = <[_; 2]>::try_from(chain).map_err(|_| Refusal::new(Code::Corrupt, "issuer.pem"))?;
+        let [certificate, root] = <[_; 2]>::try_from(chain).map_err(|_| Refusal::new(Code::KeptFile, "issuer.pem"))?;
         let authority = Authority::load(dir, "issuer", domain, Some(certificate))?;
         Ok(Issuer { authority, root })
     }
@@ -258,7 +258,7 @@ impl Authority {
         certificate: Option<CertificateDer<'static>>,
     ) -> Result<Authority, Refusal> {
         let name = format!("{role}.key");
-        let corrupt = || Refusal::new(Code::Corrupt, &name);
+        let corrupt = || Refusal::new(Code::KeptFile, &name);
         let text = files::read_secret(dir, &name)?;
         let der = Zeroizing::new(pem::parse(text.as_slice()).map_err(|_| corrupt())?.into_contents());
         let key = KeyPair::from_pkcs8_der_and_sign_algo(&PrivatePkcs8KeyDer::from(der.as_slice()), &PKCS_ED25519)
@@ -268,7 +268,7 @@ impl Authority {
         let named = parsed.subject().iter_common_name().next().and_then(|name| name.as_str().ok());
         if named != Some(&common_name(role, &domain, &key)) || parsed.public_key().raw != key.subject_public_key_info()
         {
-            return Err(Refusal::new(Code::Corrupt, format_args!("{name} and {role}.pem do not belong to {domain}")));
+            return Err(Refusal::new(Code::KeptFile, format_args!("{name} and {role}.pem do not belong to {domain}")));
         }
         Ok(Authority { role, domain, key, certificate })
     }

@@ -29,7 +29,7 @@ impl Credentials {
     /// Reads `node.pem` and `roots.pem`.
     ///
     /// # Errors
-    /// [`Code::NotReady`] before enrolment, [`Code::Corrupt`], [`Code::Disk`].
+    /// [`Code::KeptFile`] when one is missing or damaged, [`Code::Disk`].
     pub fn load(dir: &Path) -> Result<Credentials, Refusal> {
         let read = |name| files::from_pem(name, &files::read(dir, name)?);
         Ok(Credentials { chain: read(CHAIN_FILE)?, bundle: read(BUNDLE_FILE)? })

@@ -60,7 +60,7 @@ pub(super) fn exists(dir: &Path, name: &str) -> bool {
 
 fn disk(name: &str, error: &std::io::Error) -> Refusal {
     match error.kind() {
-        ErrorKind::NotFound => Refusal::new(Code::NotReady, format_args!("{name} is missing")),
+        ErrorKind::NotFound => Refusal::new(Code::KeptFile, name),
         ErrorKind::StorageFull => Refusal::new(Code::DiskFull, name),
         kind => Refusal::new(Code::Disk, format_args!("{name}: {kind}")),
     }
@@ -74,7 +74,7 @@ pub(super) fn to_pem(certificates: &[CertificateDer<'_>]) -> String {
 
 /// Reads certificates from PEM; at least one, and nothing else.
 pub(super) fn from_pem(name: &str, text: &[u8]) -> Result<Vec<CertificateDer<'static>>, Refusal> {
-    let corrupt = || Refusal::new(Code::Corrupt, name);
+    let corrupt = || Refusal::new(Code::KeptFile, name);
     let blocks = pem::parse_many(text).map_err(|_| corrupt())?;
     if blocks.is_empty() || blocks.iter().any(|block| block.tag() != "CERTIFICATE") {
         return Err(corrupt());

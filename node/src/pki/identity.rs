@@ -45,10 +45,10 @@ impl Identity {
     /// Reads `node.key` in `dir`.
     ///
     /// # Errors
-    /// [`Code::NotReady`] when there is none, [`Code::BadConfig`] when others may read it, [`Code::Corrupt`] when
-    /// it is not an Ed25519 key, [`Code::Disk`].
+    /// [`Code::KeptFile`] when there is none or it is not an Ed25519 key, [`Code::BadConfig`] when others may read it,
+    /// [`Code::Disk`].
     pub fn load(dir: &Path) -> Result<Identity, Refusal> {
-        let corrupt = || Refusal::new(Code::Corrupt, KEY_FILE);
+        let corrupt = || Refusal::new(Code::KeptFile, KEY_FILE);
         let text = files::read_secret(dir, KEY_FILE)?;
         let block = pem::parse(text.as_slice()).map_err(|_| corrupt())?;
         let tagged = block.tag() == "PRIVATE KEY";
@@ -146,9 +146,9 @@ mod tests {
     #[test]
     fn a_damaged_key_file_is_refused() {
         let dir = tempfile::tempdir().unwrap();
-        assert_eq!(Identity::load(dir.path()).unwrap_err().code(), Code::NotReady);
+        assert_eq!(Identity::load(dir.path()).unwrap_err().code(), Code::KeptFile);
         files::write(dir.path(), KEY_FILE, b"-----BEGIN PRIVATE KEY-----\nAAAA\n", files::SECRET).unwrap();
-        assert_eq!(Identity::load(dir.path()).unwrap_err().code(), Code::Corrupt);
+        assert_eq!(Identity::load(dir.path()).unwrap_err().code(), Code::KeptFile);
     }
 
     #[test]

@@ -21,9 +21,12 @@ mod private;
 mod tests;
 
 pub use disk::{Access, Disk, DiskFile, RealDisk};
-pub use index::{Index, SledIndex, SledOptions};
+pub use index::{Index, NoIndex, SledIndex, SledOptions};
 pub use journal::{Journal, Options as JournalOptions, Position, Reader, Recovery};
 pub use lock::{DataLock, LOCK_FILE};
+
+/// Name of the journal's folder in a data folder. Where it is, a node has been.
+pub const JOURNAL_FOLDER: &str = "journal";
 
 /// Bytes free for us and bytes in all on the disk that holds `dir`; zeros when it does not say.
 pub fn disk_space(dir: &std::path::Path) -> (u64, u64) {
@@ -39,6 +42,6 @@ fn disk_error(what: &str, error: &io::Error) -> Refusal {
 }
 
 /// Whether the error means that there is no room, which passes when somebody makes room.
-fn is_full(error: &io::Error) -> bool {
+pub(crate) fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }

@@ -13,7 +13,7 @@ use tracing::warn;
 /// Rights of the owner; others have none.
 const OWNER: u32 = 0o700;
 /// Folders of the data folder whose files are all the node's own.
-const OWN_FOLDERS: [&str; 2] = ["journal", "index"];
+const OWN_FOLDERS: [&str; 2] = [super::JOURNAL_FOLDER, "index"];
 
 /// Creates the folder for its owner alone, and takes from others what they may do in an existing one.
 ///

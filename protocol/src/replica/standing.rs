@@ -103,10 +103,11 @@ impl Replica {
     /// Lets a node in again of which only one process is left.
     ///
     /// # Errors
-    /// [`Code::UnknownNode`] unless it is kept out for running twice.
+    /// [`Code::NotKeptOut`] unless it is kept out for running twice, [`Code::UnknownNode`] when nobody knows it.
     pub fn readmit(&mut self, node: NodeId) -> Result<(), Refusal> {
         if !self.standing.twins.remove(&node) {
-            return Err(Refusal::new(Code::UnknownNode, node));
+            let known = self.views.directory.node(node).is_some();
+            return Err(Refusal::new(if known { Code::NotKeptOut } else { Code::UnknownNode }, node));
         }
         self.standing.lives.remove(&node);
         Ok(())

@@ -64,7 +64,7 @@ async fn row_of(services: &Services, id: &DocId) -> Result<(DocRow, Vec<document
 pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
 ) -> Result<T, Refusal> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| Refusal::new(Code::NotReady, error))?
+    tokio::task::spawn_blocking(work).await.map_err(|error| Refusal::new(Code::NotRunning, error))?
 }
 
 pub(super) async fn show(

@@ -65,7 +65,7 @@ async fn document(services: &Services, id: DocId, format: ExportFormat) -> Resul
             ExportFormat::Automerge => Ok(document.save()),
             ExportFormat::Json => serde_json::to_vec_pretty(&records(&document.hydrate(None)))
                 .map_err(|error| Refusal::new(Code::Corrupt, error)),
-            _ => Err(Refusal::new(Code::BadValue, "a document is exported as automerge or json")),
+            _ => Err(Refusal::new(Code::BadValue, format_args!("--format {}: automerge, json", format.as_str()))),
         }
     })
     .await
@@ -82,7 +82,7 @@ fn encode(table: &Table, format: ExportFormat) -> Result<Vec<u8>, Refusal> {
             let rows: Vec<serde_json::Map<_, _>> = table.rows.iter().map(object).collect();
             serde_json::to_vec_pretty(&rows).map_err(|error| Refusal::new(Code::Corrupt, error))
         }
-        ExportFormat::Automerge => Err(Refusal::new(Code::BadValue, "automerge needs a document id")),
+        ExportFormat::Automerge => Err(Refusal::new(Code::BadValue, "--format automerge: csv, xlsx, json")),
     }
 }
 

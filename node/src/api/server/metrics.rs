@@ -35,7 +35,7 @@ pub(super) async fn metrics(State(services): State<Services>) -> Result<Response
     metric(o, "counter", "asks_total", "Rights asked for after a refusal.", counters.asked);
     metric(o, "gauge", "open_asks", "Asks for rights that nobody has answered.", state.grants.open_asks);
     metric(o, "gauge", "segments", "Segments in the journal.", state.segments);
-    metric(o, "gauge", "journal_bytes", "Bytes of segments in the journal.", state.journal_bytes);
+    metric(o, "gauge", "journal_bytes", "Bytes of the journal's files.", state.journal_bytes);
     metric(o, "gauge", "documents", "Documents held.", state.documents);
     metric(o, "gauge", "quarantined_authors", "Authors whose segments were refused.", state.quarantined);
     metric(

@@ -108,7 +108,8 @@ pub(super) async fn status(State(services): State<Services>) -> Answer<Status> {
 pub(super) async fn gather(services: &Services) -> Result<Status, Refusal> {
     let seen = services.engine.ask(see).await?;
     let now = services.clock.now();
-    let (segments, journal_bytes) = services.engine.segments().totals();
+    let (segments, in_segments) = services.engine.segments().totals();
+    let journal_bytes = services.engine.journal_bytes().unwrap_or(in_segments);
     let (free, total) = storage::disk_space(&services.config.data);
     let days = |millis: u64| i64::try_from(millis / DAY_MILLIS).unwrap_or(i64::MAX);
     let ends = services.certificate_ends.0;
@@ -207,7 +208,7 @@ pub(super) async fn issue_token(
     let registrar = services.registrar.clone().ok_or_else(not_township)?;
     let township = registrar.issuer.domain().township().clone();
     if !request.org.is_within(&township) || !matches!(request.org.level(), Level::Village | Level::Merchant) {
-        return Err(Refusal::new(Code::BadOrgCode, &request.org).into());
+        return Err(Refusal::new(Code::NotOfTownship, format_args!("{} / {township}", request.org)).into());
     }
     if request.name.trim().is_empty() {
         return Err(Refusal::new(Code::MissingValue, "name").into());

@@ -64,18 +64,18 @@ fn authorities_are_saved_apart_and_read_back() {
 
     assert_eq!(root.save(offline.path()).unwrap_err().code(), Code::BadConfig, "a root is never overwritten");
     let other = TrustDomain::new(org("110112120")).unwrap();
-    assert_eq!(Issuer::load(online.path(), other).unwrap_err().code(), Code::Corrupt);
+    assert_eq!(Issuer::load(online.path(), other).unwrap_err().code(), Code::KeptFile);
     let strange = root.new_issuer(today()).unwrap();
     std::fs::remove_file(online.path().join("issuer.key")).unwrap();
     strange.save(online.path()).unwrap();
     std::fs::write(online.path().join("issuer.pem"), std::fs::read(offline.path().join("root.pem")).unwrap()).unwrap();
-    assert_eq!(Issuer::load(online.path(), domain).unwrap_err().code(), Code::Corrupt);
+    assert_eq!(Issuer::load(online.path(), domain).unwrap_err().code(), Code::KeptFile);
 }
 
 #[test]
 fn credentials_are_saved_and_read_back() {
     let dir = tempfile::tempdir().unwrap();
-    assert_eq!(Credentials::load(dir.path()).unwrap_err().code(), Code::NotReady);
+    assert_eq!(Credentials::load(dir.path()).unwrap_err().code(), Code::KeptFile);
     let node = Town::lucheng().node(VILLAGE);
     node.credentials.save(dir.path()).unwrap();
     assert_eq!(Credentials::load(dir.path()).unwrap(), node.credentials);

@@ -57,6 +57,34 @@ pub trait Index: fmt::Debug + Send {
     fn unsaved_bytes(&self) -> usize;
 }
 
+/// No index, for a disk that has no room for one: nothing is kept, and the next start reads the journal through.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoIndex;
+
+impl Index for NoIndex {
+    fn get(&self, _key: &[u8]) -> Result<Option<Vec<u8>>, Refusal> {
+        Ok(None)
+    }
+
+    fn put_batch(&mut self, _changes: &[Change<'_>]) {}
+
+    fn scan(&self, _prefix: &[u8], _visit: &mut Visit<'_>) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    fn checkpoint(&mut self, _note: &[u8]) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    fn note(&self) -> Option<&[u8]> {
+        None
+    }
+
+    fn unsaved_bytes(&self) -> usize {
+        0
+    }
+}
+
 /// An index in memory alone.
 #[derive(Debug, Default)]
 pub struct MemoryIndex {

@@ -176,19 +176,6 @@ impl Journal {
         Replay::new(self.reader.clone(), self.files.clone(), self.end, after)
     }
 
-    /// Bytes in all files, headers and damage included; damaged and missing files count as far as they are there.
-    ///
-    /// # Errors
-    /// [`Code::Disk`].
-    pub fn bytes(&self) -> Result<u64, Refusal> {
-        let (_, earlier) = self.files.split_last().unwrap_or((&0, &[]));
-        let mut total = self.end;
-        for &number in earlier {
-            total += self.reader.file(number)?.length().map_err(|e| disk_error("journal file", &e))?;
-        }
-        Ok(total)
-    }
-
     /// Whether an earlier disk fault has made the journal read-only.
     pub fn is_read_only(&self) -> bool {
         self.failed.is_some()

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use xiangyue_protocol::{Code, Refusal};
 
-use super::frame::{FILE_HEADER, FRAME_HEADER, FrameKey, MAX_PAYLOAD, file_name};
+use super::frame::{FILE_HEADER, FRAME_HEADER, FrameKey, MAX_PAYLOAD, file_name, file_number};
 use super::scan::{Found, Scanner};
 use super::{Access, Disk, DiskFile, Position};
 use crate::storage::disk_error;
@@ -45,6 +45,17 @@ impl Reader {
     /// [`Code::Corrupt`] when no whole record of that length lies there, [`Code::Disk`] when the file cannot be read.
     pub fn read(&self, position: Position) -> Result<Vec<u8>, Refusal> {
         read_frame(self.file(position.file)?.as_ref(), &self.0.key, position)
+    }
+
+    /// Bytes of all the journal's files, headers and damage included.
+    ///
+    /// # Errors
+    /// [`Code::Disk`].
+    pub fn bytes(&self) -> Result<u64, Refusal> {
+        let Shared { disk, dir, .. } = self.0.as_ref();
+        let length = |name: String| disk.open(&dir.join(&name), Access::Read)?.length();
+        let names = disk.list(dir).map(|names| names.into_iter().filter(|name| file_number(name).is_some()));
+        names.and_then(|names| names.map(length).sum()).map_err(|error| disk_error("journal folder", &error))
     }
 
     pub(super) fn key(&self) -> &FrameKey {
