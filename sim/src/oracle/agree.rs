@@ -7,11 +7,11 @@ use xiangyue_protocol::doc::{Doc, Tip};
 use xiangyue_protocol::replica::Replica;
 use xiangyue_protocol::{Actor, DocId};
 
+use super::lives::Lives;
 use super::scope::may_hold;
-use super::shadow::Shadow;
 use super::{Broken, People};
 
-pub(super) fn check(broken: &mut Broken, people: &People, shadow: &Shadow, replicas: &[(usize, &Replica)]) {
+pub(super) fn check(broken: &mut Broken, people: &People, lives: &Lives, replicas: &[(usize, &Replica)]) {
     let mut first: BTreeMap<&DocId, (usize, &Doc)> = BTreeMap::new();
     for (n, replica) in replicas {
         for (id, doc) in replica.docs() {
@@ -42,7 +42,7 @@ pub(super) fn check(broken: &mut Broken, people: &People, shadow: &Shadow, repli
         }
         for (id, doc) in replica.docs() {
             // What one life of a node wrote on the last one's entries outlasts these when their one disk dies.
-            if !doc.awaited.is_empty() && people.hostile.is_empty() && !shadow.has_lost(id) {
+            if !doc.awaited.is_empty() && people.hostile.is_empty() && !lives.has_lost(id) {
                 broken.broke(6, "agree", format!("{id} at node {n} awaits changes that nobody has"));
             }
         }

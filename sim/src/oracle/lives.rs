@@ -1,7 +1,7 @@
 //! Promise 7: a restored, cloned or confused node poisons nobody. No number is written twice with another
 //! content, and a node whose disk died spends nothing before what others hold of it is back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use xiangyue_protocol::replica::Replica;
 use xiangyue_protocol::schema::Entry;
@@ -22,6 +22,8 @@ pub(super) struct Lives {
     /// The same of what third ones had written and the node may hold: without the grants that its redemptions spend, it
     /// shows less than nothing for a while.
     grants: BTreeMap<usize, Reach>,
+    /// Documents of which a segment has died with a disk.
+    lost: BTreeSet<DocId>,
 }
 
 /// How far documents go, by actor.
@@ -63,8 +65,12 @@ impl Lives {
         &mut self,
         n: usize,
         (id, org): (NodeId, &OrgCode),
-        others: impl Iterator<Item = (usize, &'a SimNode)>,
+        others: impl Iterator<Item = (usize, &'a SimNode)> + Clone,
     ) {
+        let dead = self.numbers.keys().filter(|(doc, actor, last)| {
+            actor.node == id && !others.clone().any(|(_, node)| node.disk.holds_safely(doc, *actor, *last))
+        });
+        self.lost.extend(dead.map(|(doc, ..)| doc.clone()));
         let (tail, grants) = (self.tails.entry(n).or_default(), self.grants.entry(n).or_default());
         for (_, other) in others.filter(|(m, _)| *m != n) {
             for (doc, actor, last) in other.disk.held().filter(|(doc, ..)| may_hold(org, doc)) {
@@ -73,6 +79,11 @@ impl Lives {
                 *known = last.max(*known);
             }
         }
+    }
+
+    /// Whether anything of this document has died with a disk.
+    pub(super) fn has_lost(&self, doc: &DocId) -> bool {
+        self.lost.contains(doc)
     }
 
     /// Whether entries of its own that others hold are missing at a node.

@@ -330,7 +330,7 @@ impl Oracle {
         self.broken.at = at;
         let honest: Vec<(usize, &Replica)> =
             replicas.iter().copied().filter(|(n, _)| !self.people.is_hostile(*n)).collect();
-        agree::check(&mut self.broken, &self.people, &self.shadow, &honest);
+        agree::check(&mut self.broken, &self.people, &self.lives, &honest);
         durable::check_present(&mut self.broken, &self.people, &self.shadow, &honest);
         once::check_unchanged(&mut self.broken, &self.people, &self.shadow, &honest);
         once::check_counts(&mut self.broken, &self.people, &self.shadow, &honest);

@@ -216,11 +216,6 @@ impl Shadow {
         back
     }
 
-    /// Whether an entry of this document has died with a disk.
-    pub(super) fn has_lost(&self, doc: &DocId) -> bool {
-        self.lost.keys().any(|(of, ..)| of == doc)
-    }
-
     /// After a power cut: what an author wrote and no longer holds. What was never answered is forgotten, since
     /// it never left; the rest is returned as well and stays.
     pub(super) fn missing_at_author(&mut self, n: usize, replica: &Replica) -> (Vec<Op>, Vec<Op>) {
