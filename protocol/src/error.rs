@@ -87,6 +87,8 @@ codes! {
     EndsBefore "XY-144" Input "the last day is before the first" "correct one of the two dates" "终止日期早于起始日期" "请更正其中一个日期";
     BadNodeId "XY-145" Input "not a node's id" "give all 32 digits as the node's status shows them" "不是节点编号" "请按该节点 status 所示填写全部 32 位";
     NotKeptOut "XY-146" Input "the node is not kept out" "nothing to do; which nodes are kept out stands in the township's status" "该节点并未被拒之门外" "无需操作；被拒之门外的节点见镇节点的 status";
+    CapBelowPoints "XY-147" Input "the daily cap is below the points of one entry" "raise the cap, lower the points, or leave the cap out" "单日上限低于单笔积分" "请提高上限、降低积分，或不设上限";
+    NoResult "XY-148" Input "the formula has no stored result" "open the file in a spreadsheet program, save it, and import it again" "公式没有保存计算结果" "请用表格软件打开文件并保存，再重新导入";
     BadSegment "XY-201" Peer "malformed segment" "the sender is at fault; its data is quarantined" "数据段格式错误" "责任在发送方，其数据已隔离";
     BadSignature "XY-202" Peer "signature does not match the author" "the sender or a relay altered it; refused" "签名与作者不符" "发送方或转发方改动了内容，已拒绝";
     UnknownAuthor "XY-203" Peer "author not in the directory" "it is asked for again once the directory has arrived" "作者不在名录中" "名录到达后会重新请求";

@@ -69,6 +69,7 @@ fn what_the_clerk_says_about_debts_is_ignored() {
 fn the_daily_cap_holds_across_slips_and_frees_what_is_reversed() {
     let mut world = World::whole();
     world.commit(TOWNSHIP, vec![capped(8, 10)]).expect("rule");
+    assert_eq!(refusal(world.replica_mut(TOWNSHIP), capped(8, 7)), Code::CapBelowPoints);
     world.settle();
     world.commit(VILLAGE, vec![under("c1", "RC", 6)]).expect("six of ten");
     assert_eq!(refusal(village(&mut world), under("c2", "RC", 5)), Code::BeyondCap);

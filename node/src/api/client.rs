@@ -22,6 +22,8 @@ use crate::membership::Membership;
 const CONNECT: Duration = Duration::from_secs(3);
 /// An ordinary question is answered within this; imports and exports take as long as they take.
 const ANSWER: Duration = Duration::from_secs(60);
+/// A person is told of a node that lets a question wait for longer.
+const PATIENCE: Duration = Duration::from_secs(3);
 /// More than any JSON answer of the API.
 const ANSWER_BYTES: u64 = 256 << 20;
 
@@ -64,6 +66,8 @@ pub struct Client {
     agent: Agent,
     address: SocketAddr,
     token: String,
+    /// What to do once the node lets an ordinary question wait for [`PATIENCE`].
+    slow: fn(),
 }
 
 impl Client {
@@ -85,7 +89,24 @@ impl Client {
             .http_status_as_error(false)
             .timeout_connect(Some(CONNECT))
             .build();
-        Ok(Client { agent: config.into(), address, token })
+        Ok(Client { agent: config.into(), address, token, slow: || {} })
+    }
+
+    /// Has `slow` called when a question waits long for its answer, so that a person knows what it is that takes time.
+    pub fn tell_when_slow(self, slow: fn()) -> Client {
+        Client { slow, ..self }
+    }
+
+    /// Waits for an answer, and has it told when that takes long.
+    fn waiting<T>(&self, call: impl FnOnce() -> T) -> T {
+        let slow = self.slow;
+        let (_done, over) = std::sync::mpsc::channel::<()>();
+        std::thread::spawn(move || {
+            if over.recv_timeout(PATIENCE) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+                slow();
+            }
+        });
+        call()
     }
 
     /// Asks for `path` (without the prefix) with `query`.
@@ -95,7 +116,8 @@ impl Client {
     pub fn get<T: DeserializeOwned>(&self, path: &str, query: &[(&str, String)]) -> Result<T, Failure> {
         let request = self.agent.get(self.url(path)).header("authorization", self.bearer());
         let request = request.query_pairs(query.iter().map(|(name, value)| (*name, value.as_str())));
-        answer(request.config().timeout_global(Some(ANSWER)).build().call().map_err(|e| self.broken(e))?)
+        let request = request.config().timeout_global(Some(ANSWER)).build();
+        answer(self.waiting(|| request.call()).map_err(|e| self.broken(e))?)
     }
 
     /// Sends `body` to `path`.
@@ -106,7 +128,8 @@ impl Client {
         let body = serde_json::to_vec(body).map_err(|error| Refusal::new(Code::BadValue, error))?;
         let request = self.agent.post(self.url(path)).header("authorization", self.bearer());
         let request = request.header("content-type", "application/json");
-        answer(request.config().timeout_global(Some(ANSWER)).build().send(&body[..]).map_err(|e| self.broken(e))?)
+        let request = request.config().timeout_global(Some(ANSWER)).build();
+        answer(self.waiting(|| request.send(&body[..])).map_err(|e| self.broken(e))?)
     }
 
     /// Imports: sends `length` bytes of `body`, tells `progress` whatever the node reports.
@@ -283,6 +306,25 @@ mod tests {
             panic!("reached")
         };
         assert_eq!(error.code, "XY-318");
+    }
+
+    #[test]
+    fn a_node_that_keeps_silent_is_told() {
+        static TOLD: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
+        // Accepted by the system, answered by nobody, until it has been told.
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let folder = Folder::of_node("silent", &listener.local_addr().unwrap().to_string());
+        let silent = thread::spawn(move || {
+            let (stream, _) = listener.accept().unwrap();
+            while !TOLD.load(std::sync::atomic::Ordering::Relaxed) {
+                thread::sleep(Duration::from_millis(20));
+            }
+            drop(stream);
+        });
+        let told = || TOLD.store(true, std::sync::atomic::Ordering::Relaxed);
+        let client = Client::open(&folder.0).unwrap().tell_when_slow(told);
+        assert!(client.get::<serde_json::Value>("/status", &[]).is_err());
+        silent.join().unwrap();
     }
 
     #[test]

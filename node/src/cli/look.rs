@@ -140,6 +140,7 @@ fn peers(lang: Lang, now: Millis, peers: &[PeerStatus]) -> String {
     let mut table = Table::new([
         (lang.pick("名称", "name"), Side::Left),
         (lang.pick("代码", "code"), Side::Left),
+        (lang.pick("节点", "node"), Side::Left),
         (lang.pick("连接", "connection"), Side::Left),
         (lang.pick("最近联系", "last heard"), Side::Left),
         (lang.pick("往返", "round trip"), Side::Right),
@@ -151,6 +152,8 @@ fn peers(lang: Lang, now: Millis, peers: &[PeerStatus]) -> String {
         table.row([
             peer.name.clone(),
             peer.org.to_string(),
+            // An organisation may have several.
+            peer.node.get(..8).unwrap_or(&peer.node).to_owned(),
             lang.pick(if peer.connected { "已连接" } else { "未连接" }, if peer.connected { "up" } else { "down" })
                 .into(),
             ago(lang, now, peer.last_heard_ms),
@@ -211,7 +214,7 @@ impl Show for Stats {
         } else {
             figure("储值户", "depositors", count(self.depositors));
             figure("累计积分", "points, gross", thousands(self.gross.0));
-            figure("已兑换", "points redeemed", thousands(self.redeemed.0));
+            figure("已兑换（不含已退还）", "points redeemed, less returned", thousands(self.redeemed.0));
             figure("已冲正", "points reversed", thousands(self.reversed.0));
             figure("净积分", "points, net", thousands(self.net.0));
             figure("欠分", "debt", thousands(self.debt.0));

@@ -52,7 +52,11 @@ struct Session {
 impl Session {
     /// The node to ask.
     fn client(&self) -> Result<Client, Failure> {
-        Client::open(&self.loaded.config.data)
+        let slow: fn() = match self.output.lang {
+            Lang::Zh => || output::note("节点尚未应答，等待中……"),
+            Lang::En => || output::note("the node has not answered yet; waiting"),
+        };
+        Ok(Client::open(&self.loaded.config.data)?.tell_when_slow(slow))
     }
 }
 

@@ -104,6 +104,12 @@ impl Output {
     }
 }
 
+/// Says something beside the answer, on standard error.
+pub(crate) fn note(line: &str) {
+    // There is nobody left to tell when this fails.
+    let _ = writeln!(anstream::stderr().lock(), "{line}");
+}
+
 /// A reader that has gone away, as `head` does, is no fault.
 fn written(result: io::Result<()>) -> Result<(), Failure> {
     match result {

@@ -73,9 +73,9 @@ impl Show for Balance {
             }
         }
         points("累计获得", "earned", self.earned.0);
-        points("累计兑换", "redeemed", self.redeemed.0);
+        points("累计兑换（含已退还）", "redeemed, returned ones included", self.redeemed.0);
+        points("　其中冲正退还", "  of it returned", self.returned.0);
         points("冲正扣回", "awards reversed", self.reversed.0);
-        points("冲正退还", "redemptions returned", self.returned.0);
         points("欠分", "debt against future awards", self.debt.0);
         let at = moment(self.as_of);
         let mut text = format!("{}{}\n", table.render(), lang.pick(format!("截至 {at}"), format!("as of {at}")));

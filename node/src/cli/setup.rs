@@ -217,7 +217,10 @@ impl Show for DemoReport {
         let mut facts = Table::pairs();
         facts.pair(lang.pick("储值户", "depositors"), count(self.depositors));
         facts.pair(lang.pick("累计积分", "points, gross"), thousands(self.points_gross.0));
-        facts.pair(lang.pick("已兑换", "points redeemed"), thousands(self.points_redeemed.0));
+        facts.pair(
+            lang.pick("已兑换（不含已退还）", "points redeemed, less returned"),
+            thousands(self.points_redeemed.0),
+        );
         facts.pair(lang.pick("余额为负的账户", "accounts below zero"), count(self.accounts_negative));
         facts.pair(lang.pick("各节点一致", "converged"), yes(lang, self.converged));
         facts.pair(lang.pick("用时", "time"), format!("{:.1} {}", self.seconds, lang.pick("秒", "s")));
@@ -257,9 +260,10 @@ fn golden(lang: Lang, rows: &[GoldenRow]) -> String {
 
 /// What the demo saw in the words of the API, for people: `New` is written, `Refused XY-124` refused under that code.
 fn said(lang: Lang, text: &str) -> String {
-    let words = [("New", "已记账"), ("Refused", "已拒绝"), ("arrived through the neighbour alone", "仅经邻村到达")];
-    let found = words.iter().find_map(|(en, zh)| Some(format!("{zh}{}", text.strip_prefix(en)?)));
-    lang.pick(found.unwrap_or_else(|| text.to_owned()), text.to_owned())
+    const ALONE: &str = "arrived through the neighbour alone";
+    let words = [("New", "已记账", "written"), ("Refused", "已拒绝", "refused"), (ALONE, "仅经邻村到达", ALONE)];
+    let said = |(seen, zh, en): &(&str, &str, &str)| Some(lang.pick(*zh, *en).to_owned() + text.strip_prefix(seen)?);
+    words.iter().find_map(said).unwrap_or_else(|| text.to_owned())
 }
 
 fn yes(lang: Lang, yes: bool) -> &'static str {
@@ -275,6 +279,7 @@ mod tests {
         assert_eq!(said(Lang::Zh, "Refused XY-124"), "已拒绝 XY-124");
         assert_eq!(said(Lang::Zh, "New"), "已记账");
         assert_eq!(said(Lang::Zh, "18717"), "18717");
-        assert_eq!(said(Lang::En, "Refused XY-124"), "Refused XY-124");
+        assert_eq!(said(Lang::En, "Refused XY-124"), "refused XY-124");
+        assert_eq!(said(Lang::En, "New"), "written");
     }
 }

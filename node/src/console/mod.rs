@@ -130,7 +130,7 @@ fn figures(lang: Lang, stats: &Stats) -> Vec<Figure> {
     vec![
         figure(lang.pick("储值户", "Depositors"), count(stats.depositors)),
         figure(lang.pick("累计积分", "Points, gross"), thousands(stats.gross.0)),
-        figure(lang.pick("已兑换", "Redeemed"), thousands(stats.redeemed.0)),
+        figure(lang.pick("已兑换（不含已退还）", "Redeemed, less returned"), thousands(stats.redeemed.0)),
         figure(lang.pick("已冲正", "Reversed"), thousands(stats.reversed.0)),
         figure(lang.pick("净积分", "Points, net"), thousands(stats.net.0)),
     ]
@@ -270,7 +270,10 @@ fn facts(lang: Lang, status: &Status) -> Vec<Figure> {
         figure(lang.pick("已运行", "up"), up),
         figure(
             lang.pick("已连接", "connected"),
-            lang.pick(format!("{connected} 个节点"), format!("{connected} nodes")),
+            lang.pick(
+                format!("{connected} 个节点"),
+                format!("{connected} {}", if connected == 1 { "node" } else { "nodes" }),
+            ),
         ),
         figure(lang.pick("文档", "documents"), count(status.documents)),
         figure(lang.pick("数据段", "segments"), count(status.segments)),

@@ -169,7 +169,11 @@ impl<'r> Fields<'r> {
         if text.is_empty() {
             return Some(None);
         }
-        let parsed = if value::is_error(text) { Err(value::refuse(Code::BadValue, text)) } else { parse(text) };
+        let parsed = match text {
+            value::NO_RESULT => Err(Refusal::new(Code::NoResult, text)),
+            _ if value::is_error(text) => Err(value::refuse(Code::BadValue, text)),
+            _ => parse(text),
+        };
         parsed.map(Some).map_err(|refusal| self.note(column, refusal)).ok()
     }
 

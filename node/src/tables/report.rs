@@ -100,6 +100,7 @@ impl Report {
             Code::UnknownMerchant => Column::Merchant,
             Code::UnknownVillage => Column::Village,
             Code::BeyondRule | Code::BeyondCap | Code::BelowPrice => Column::Points,
+            Code::CapBelowPoints => Column::DailyCap,
             Code::FutureDate | Code::BeforeOpening => Column::Date,
             Code::RequestReused => Column::RequestId,
             _ => return String::new(),

@@ -262,6 +262,36 @@ fn cells_typed_by_excel_come_out_as_written() {
     assert_eq!(found, ["账户", "积分"]);
 }
 
+#[test]
+fn a_formula_without_its_result_is_told_as_such() {
+    let mut book = Workbook::new();
+    let sheet = book.add_worksheet();
+    for (column, (header, cell)) in (0..).zip([("凭证号", "S1"), ("日期", "2021-01-05"), ("账户", "A1"), ("规则", "R")])
+    {
+        sheet.write_string(0, column, header).unwrap();
+        sheet.write_string(1, column, cell).unwrap();
+    }
+    sheet.write_string(0, 4, "积分").unwrap();
+    sheet.write_formula(1, 4, Formula::new("=2+3").set_result("5")).unwrap();
+    let whole = book.save_to_buffer().unwrap();
+    // As a program leaves it that writes formulas and does not reckon.
+    let mut parts = zip::ZipArchive::new(std::io::Cursor::new(&whole)).unwrap();
+    let mut without = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for at in 0..parts.len() {
+        let mut part = parts.by_index(at).unwrap();
+        let mut text = String::new();
+        Read::read_to_string(&mut part, &mut text).unwrap();
+        let name = part.name().unwrap().to_string();
+        without.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+        std::io::Write::write_all(&mut without, text.replace("</f><v>5</v>", "</f>").as_bytes()).unwrap();
+    }
+    assert!(parse(&whole).unwrap().rows[0].result.is_ok());
+    let parsed = parse(without.finish().unwrap().into_inner()).unwrap();
+    let problems = parsed.rows[0].result.clone().unwrap_err();
+    let [Problem { column, refusal }] = &problems[..] else { panic!("{problems:?}") };
+    assert_eq!((column.as_str(), refusal.code()), ("积分", Code::NoResult));
+}
+
 fn sample(rows: u32) -> Vec<Vec<Cell>> {
     let day = parse_date("2020-01-01").unwrap();
     let row = |at: u32| {

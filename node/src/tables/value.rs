@@ -88,6 +88,9 @@ pub(crate) fn is_mangled(text: &str) -> bool {
     }
 }
 
+/// Stands for a formula that was stored without its result.
+pub(crate) const NO_RESULT: &str = "=…";
+
 /// Whether the cell holds a spreadsheet's error instead of a value.
 pub(crate) fn is_error(text: &str) -> bool {
     const ERRORS: [&str; 8] = ["#N/A", "#REF!", "#NAME?", "#VALUE!", "#DIV/0!", "#NUM!", "#NULL!", "#GETTING_DATA"];

@@ -38,10 +38,12 @@ fn sheet(bytes: &[u8], visit: &mut dyn FnMut(&RowBuf) -> Result<(), Refusal>) ->
     let mut row = RowBuf::default();
     row.epoch_1904 = book.has_1904_epoch();
     let mut cells = book.worksheet_cells_reader(&name).map_err(bad)?;
-    while let Some(cell) = cells.next_cell().map_err(bad)? {
-        let (at, column) = cell.get_position();
+    while let Some(cell) = cells.next_cell_with_formula_metadata().map_err(bad)? {
+        let (at, column) = cell.pos;
         let number = at.saturating_add(1);
-        if *cell.get_value() == DataRef::Empty {
+        // Programs other than spreadsheets write formulas and leave their results to whoever opens the file.
+        let without_result = cell.formula.is_some() && cell.value == DataRef::Empty;
+        if cell.value == DataRef::Empty && !without_result {
             continue;
         }
         if number != row.number {
@@ -50,7 +52,8 @@ fn sheet(bytes: &[u8], visit: &mut dyn FnMut(&RowBuf) -> Result<(), Refusal>) ->
             }
             row.restart(number);
         }
-        render(cell.get_value(), row.slot(column as usize)?);
+        let slot = row.slot(column as usize)?;
+        if without_result { slot.push_str(value::NO_RESULT) } else { render(&cell.value, slot) }
     }
     if row.number > 0 { visit(&row) } else { Ok(()) }
 }

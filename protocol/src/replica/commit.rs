@@ -165,6 +165,10 @@ impl Replica {
             Command::Org(org) => self.put_fact(self.township_doc(Kind::Directory, today)?, org.to_record(), undo),
             Command::Node(node) => self.put_fact(self.township_doc(Kind::Directory, today)?, node.to_record(), undo),
             Command::Revoke(revocation) => self.revoke(revocation, today, undo),
+            // Nobody could ever enter what such a rule allows.
+            Command::Rule(rule) if rule.daily_cap.is_some_and(|cap| cap < rule.points) => {
+                Err(Refusal::new(Code::CapBelowPoints, &rule.code))
+            }
             Command::Rule(rule) => {
                 self.put_fact(self.township_doc(Kind::Rules, rule.effective_from)?, rule.to_record(), undo)
             }
