@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::staged::Mark;
 use super::{Effect, Replica, Ticket};
 use crate::access;
 use crate::change::{ChangeMeta, Position};
@@ -42,7 +43,7 @@ pub enum Mode {
 /// What a list of commands has touched, so that it can be undone.
 pub(super) struct Undo {
     docs: BTreeMap<DocId, Option<Doc>>,
-    staged: BTreeMap<DocId, usize>,
+    staged: Mark,
 }
 
 impl Replica {
@@ -55,10 +56,7 @@ impl Replica {
         let mut undo = match mode {
             Mode::AllOrNothing if commands.len() == 1 => None,
             Mode::SkipRefused => None,
-            _ => Some(Undo {
-                docs: BTreeMap::new(),
-                staged: self.staged.iter().map(|(d, r)| (d.clone(), r.len())).collect(),
-            }),
+            _ => Some(Undo { docs: BTreeMap::new(), staged: self.staged.mark() }),
         };
         let today = self.clock.tick(now).millis().china_date();
         let answers: Vec<_> = commands.iter().map(|command| self.judge(command, today, &mut undo)).collect();
@@ -83,10 +81,7 @@ impl Replica {
                 None => self.docs.remove(&id),
             };
         }
-        self.staged.retain(|doc, _| undo.staged.contains_key(doc));
-        for (doc, records) in &mut self.staged {
-            records.truncate(undo.staged.get(doc).copied().unwrap_or(0));
-        }
+        self.staged.back_to(&undo.staged);
         self.views = crate::views::Views::of(self.docs.iter());
     }
 
@@ -95,7 +90,7 @@ impl Replica {
     /// # Errors
     /// [`Code::TooLarge`] when a record does not fit a segment, which the limits on fields rule out.
     pub fn flush(&mut self, now: Millis) -> Result<(), Refusal> {
-        for (id, records) in std::mem::take(&mut self.staged) {
+        for (id, records) in self.staged.take() {
             let changes = into_changes(&records);
             for group in changes.chunks(CHANGES_PER_SEGMENT) {
                 self.write_segment(now, &id, group)?;
@@ -153,7 +148,7 @@ impl Replica {
         let absorbed = self.doc_mut(&id).summary.absorb(id.kind, &record, node);
         self.views.absorb(&id, &absorbed, node);
         self.review.note(&absorbed);
-        self.staged.entry(id).or_default().push(record);
+        self.staged.put(id, record);
         Outcome::New
     }
 

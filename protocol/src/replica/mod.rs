@@ -20,7 +20,6 @@ use crate::id::{Actor, DocId, Kind, NodeId};
 use crate::mutant::Mutant;
 use crate::org::OrgCode;
 use crate::policy::Policy;
-use crate::record::Record;
 use crate::segment::{Segment, Verified};
 use crate::time::{Hlc, Millis};
 use crate::views::Views;
@@ -32,6 +31,7 @@ mod propagate;
 mod receive;
 mod reissue;
 mod session;
+mod staged;
 mod standing;
 
 pub use commit::Mode;
@@ -40,6 +40,7 @@ use grant::Review;
 use propagate::Spread;
 use session::Session;
 pub use session::{PeerId, SessionStatus};
+use staged::Staged;
 pub use standing::Hold;
 use standing::Standing;
 
@@ -208,7 +209,7 @@ pub struct Replica {
     clock: Hlc,
     frozen: bool,
     standing: Standing,
-    staged: BTreeMap<DocId, Vec<Record>>,
+    staged: Staged,
     next_ticket: u64,
     tickets: Vec<Ticket>,
     appended: u64,
@@ -242,7 +243,7 @@ impl Replica {
             keys: KeyRing::default(),
             clock: Hlc::default(),
             standing: Standing::default(),
-            staged: BTreeMap::new(),
+            staged: Staged::default(),
             next_ticket: 0,
             tickets: Vec::new(),
             appended: 0,
@@ -354,7 +355,7 @@ impl Replica {
     pub fn load(&self) -> Load {
         Load {
             sessions: self.sessions.len(),
-            staged: self.staged.values().map(Vec::len).sum(),
+            staged: self.staged.len(),
             held: self.held.len(),
             quarantined: self.quarantine.len(),
         }
