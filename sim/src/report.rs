@@ -132,5 +132,19 @@ fn ratio(part: u64, whole: u64) -> u64 {
 
 /// Thousandths as a decimal number, for showing.
 fn thousandths(value: u64) -> f64 {
-    u32::try_from(value).map_or(f64::MAX, f64::from) / 1000.0
+    // Seconds and rest apart: a run of many weeks has more milliseconds than 32 bits hold.
+    let part = |value: u64| u32::try_from(value).map_or(f64::MAX, f64::from);
+    part(value / 1000) + part(value % 1000) / 1000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_seconds_of_many_weeks_are_told() {
+        let report = Report { virtual_micros: 20 * 7 * 86_400 * SECOND + 1_500_000, ..Report::default() };
+        assert_eq!(report.summary(0)["virtual_seconds"], json!(12_096_001.5));
+        assert_eq!([0, 1, 999, 60_123].map(thousandths), [0.0, 0.001, 0.999, 60.123]);
+    }
 }
