@@ -20,7 +20,10 @@ impl Engine {
             return;
         }
         let busy = !self.clerks[node].pending.is_empty() || !self.clerks[node].waiting.is_empty();
-        let pause = self.clerks[node].pause(&self.plan.workload, busy);
+        // Once the load is over a clerk only sees to what was not answered: nothing is to wait for one who comes rarely.
+        let left = self.plan.phases.load_until().saturating_sub(self.now());
+        let soon = left.max(self.plan.workload.again.1);
+        let pause = self.clerks[node].pause(&self.plan.workload, busy).min(soon);
         if later || busy {
             self.after(pause, Event::Operate(node));
         }

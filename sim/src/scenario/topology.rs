@@ -174,11 +174,11 @@ impl Topology {
         if let Some((key, count)) = counts.iter().find(|(_, count)| count.is_some_and(|count| count.high > MOST)) {
             return Err((key, format!("{:?} is more than {MOST}", count.unwrap_or(Range::of(0, 0)))));
         }
-        let given = usize::from(self.csv.is_some()) + usize::from(self.rows.is_some());
-        if is_csv && given != 1 {
+        // The text of a file stands in `rows` as well.
+        if is_csv && self.rows.is_none() {
             return Err(("kind", "\"csv\" needs either `csv` (a file) or `rows` (the table itself)".to_owned()));
         }
-        if !is_csv && given > 0 {
+        if !is_csv && self.rows.is_some() {
             let key = if self.csv.is_some() { "csv" } else { "rows" };
             return Err((key, "says nothing unless kind = \"csv\"".to_owned()));
         }
