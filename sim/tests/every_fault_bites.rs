@@ -144,6 +144,25 @@ fn power_by_turns() {
 }
 
 #[test]
+fn who_has_no_power_yet_is_off_from_the_start() {
+    let reports = bites(&[Sometimes::PowerCameBack], |plan| {
+        for node in 1..=3 {
+            let phase = (10 + 5 * node as u64) * SECOND;
+            plan.nodes[node].power = Some(Duty { period: 3600 * SECOND, on: 3599 * SECOND, phase, jitter: 0 });
+        }
+        plan.sample = SECOND;
+    });
+    assert!(reports.iter().all(|report| report.stats.count(Sometimes::PowerCameBack) == 3));
+    let mut plan = plan(1);
+    plan.nodes[2].power = Some(Duty { period: 3600 * SECOND, on: 3599 * SECOND, phase: 20 * SECOND, jitter: 0 });
+    plan.sample = SECOND;
+    let mut watch = Curious::default();
+    Engine::new(plan).unwrap().run(&mut watch);
+    let up: BTreeSet<(bool, u64)> = watch.samples.iter().map(|sample| (sample.at >= 20 * SECOND, sample.up)).collect();
+    assert_eq!(up, BTreeSet::from([(false, 4), (true, 5)]), "the second village comes on after twenty seconds");
+}
+
+#[test]
 fn a_courier_by_turns() {
     bites(&[Sometimes::LinkCameOn], |plan| {
         let duty = Some(Duty { period: 20 * SECOND, on: 4 * SECOND, phase: 3 * SECOND, jitter: SECOND });

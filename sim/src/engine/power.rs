@@ -109,16 +109,18 @@ impl Engine {
 
     pub(super) fn schedule_duties(&mut self) {
         for node in 0..self.nodes.len() {
-            if self.plan.nodes[node].power.is_some() {
-                self.next_power(node);
+            let Some(duty) = self.plan.nodes[node].power else { continue };
+            if !duty.is_on(0) {
+                self.crash(node);
             }
+            self.next_power(node);
         }
         for link in 0..self.links.len() {
             self.next_duty(link);
         }
     }
 
-    /// Plans a node's next time with power. Whoever has power by rhythm is off at the start.
+    /// Plans a node's next time with power.
     fn next_power(&mut self, node: usize) {
         let Some(duty) = self.plan.nodes[node].power else { return };
         let (on, lasts) = duty.next(self.now(), &mut self.disk_rng[node]);
