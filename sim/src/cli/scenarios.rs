@@ -1,6 +1,6 @@
 //! `scenarios`: the library, one of its files, or a check of somebody's own.
 
-use xiangyue_sim::scenario::{LIBRARY, Scenario, in_library};
+use xiangyue_sim::scenario::{Scenario, in_library, library, table_in_library};
 
 use super::{Exit, Failure, args, source};
 
@@ -13,8 +13,8 @@ pub(super) fn scenarios(command: Option<&args::Scenarios>) -> Result<Exit, Failu
 }
 
 fn list() -> Result<Exit, Failure> {
-    let width = LIBRARY.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-    for (name, _) in LIBRARY {
+    let width = library().map(str::len).max().unwrap_or(0);
+    for name in library() {
         let scenario = Scenario::of_library(name, &[])?;
         let meta = &scenario.file().meta;
         println!("{name:width$}  {} · {}", meta.zh, meta.en);
@@ -24,7 +24,7 @@ fn list() -> Result<Exit, Failure> {
 }
 
 fn show(name: &str) -> Result<Exit, Failure> {
-    let Some(text) = in_library(name) else {
+    let Some(text) = in_library(name).or_else(|| table_in_library(name)) else {
         Scenario::of_library(name, &[])?;
         return Ok(Exit::Green);
     };

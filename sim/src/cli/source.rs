@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use xiangyue_sim::plan::{Plan, Tier};
-use xiangyue_sim::scenario::{Document, LIBRARY, Scenario, in_library, nearest};
+use xiangyue_sim::scenario::{Document, Scenario, in_library, library, nearest};
 
 use super::{Failure, args, file_failure};
 
@@ -14,7 +14,7 @@ pub(super) fn load(source: &args::Source) -> Result<Scenario, Failure> {
         if in_library(name).is_some() {
             return Ok(Scenario::of_library(name, &source.sets)?);
         }
-        let near = nearest(name, LIBRARY.iter().map(|(name, _)| *name)).unwrap_or_default();
+        let near = nearest(name, library()).unwrap_or_default();
         let what = "there is no such file, and no scenario of the library is called so";
         return Err(Failure(format!("{name}: {what}; nearest: {near} (all: xiangyue-sim scenarios)")));
     }

@@ -1,12 +1,38 @@
 //! Scenarios that come with the simulator.
 
-/// Names and texts, in the order in which they are listed.
-pub const LIBRARY: &[(&str, &str)] = &[
-    ("three-villages", include_str!("../../scenarios/three-villages.toml")),
-    ("anything", include_str!("../../scenarios/anything.toml")),
+macro_rules! files {
+    ($($name:literal),* $(,)?) => {
+        &[$(($name, include_str!(concat!("../../scenarios/", $name)))),*]
+    };
+}
+
+/// Files with their texts, in the order in which they are listed: scenarios, and the tables that they name.
+const FILES: &[(&str, &str)] = files![
+    "three-villages.toml",
+    "anything.toml",
+    "lucheng.toml",
+    "linqu-county.toml",
+    "changling.toml",
+    "changling.csv",
+    "township-outage.toml",
+    "flood-season.toml",
+    "usb-courier.toml",
+    "upgrade-week.toml",
+    "enrolment-day.toml",
+    "hostile-village.toml",
 ];
 
-/// The text of the one that is called so.
+/// The names of the scenarios, in the order in which they are listed.
+pub fn library() -> impl Iterator<Item = &'static str> + Clone {
+    FILES.iter().filter_map(|(file, _)| file.strip_suffix(".toml"))
+}
+
+/// The text of the scenario that is called so.
 pub fn in_library(name: &str) -> Option<&'static str> {
-    LIBRARY.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
+    FILES.iter().find(|(file, _)| file.strip_suffix(".toml") == Some(name)).map(|(_, text)| *text)
+}
+
+/// The text of a table that a scenario of the library names.
+pub fn table_in_library(file: &str) -> Option<&'static str> {
+    FILES.iter().find(|(known, _)| *known == file && !known.ends_with(".toml")).map(|(_, text)| *text)
 }

@@ -33,7 +33,7 @@ mod units;
 pub use document::{Document, Problem, Set, nearest};
 pub use expect::{Expectation, figures};
 pub use file::{File, Meta, Seeds};
-pub use library::{LIBRARY, in_library};
+pub use library::{in_library, library, table_in_library};
 
 /// A scenario that has been read and checked.
 #[derive(Debug, Clone)]
@@ -58,6 +58,9 @@ impl Scenario {
         let mut file: File = document.read(sets)?;
         let mut table = None;
         if let Some(name) = &file.topology.csv {
+            if file.topology.rows.is_some() {
+                return Err(document.problem("topology.rows", "stands beside `csv`: one table is enough".to_owned()));
+            }
             let text = load(name).map_err(|what| document.problem("topology.csv", what))?;
             file.topology.rows = Some(text.clone());
             table = Some(Document { name: name.clone(), text });
@@ -80,7 +83,11 @@ impl Scenario {
         let wrong = |what: String| Problem { origin: name.to_owned(), line: None, key: String::new(), what };
         let text = in_library(name).ok_or_else(|| wrong("no scenario of the library is called so".to_owned()))?;
         let document = Document { name: format!("{name}.toml"), text: text.to_owned() };
-        Scenario::read(document, sets, &|_| Err("scenarios of the library name no files".to_owned()))
+        let table = |file: &str| {
+            let text = table_in_library(file).ok_or("the library has no such table")?;
+            Ok(text.to_owned())
+        };
+        Scenario::read(document, sets, &table)
     }
 
     /// What stands in it.
