@@ -279,6 +279,7 @@ impl Oracle {
             return;
         }
         self.bounds.check(&mut self.broken, n, node);
+        self.shadow.settle(n, &node.disk);
         if let Some(replica) = &node.replica {
             let lacks = [self.lives.lacks_own(n, replica), self.lives.lacks_any(n, replica)];
             self.rights.check_view(&mut self.broken, &self.people, n, replica, lacks);
@@ -300,6 +301,7 @@ impl Oracle {
         }
         self.bounds.restarted(n);
         self.order.restarted(n, replica);
+        self.shadow.restarted(n, &node.disk);
         for op in durable::check_started(&mut self.broken, n, &mut self.shadow, replica) {
             self.rights.forget(&self.people, &op);
             self.lives.forget(&op);
@@ -317,6 +319,7 @@ impl Oracle {
         let Some(replica) = &node.replica else { return };
         self.bounds.restarted(n);
         self.order.restarted(n, replica);
+        self.shadow.restarted(n, &node.disk);
         self.lives.restored(n, (self.people.ids[n], &self.people.orgs[n]), others.clone());
         for op in self.shadow.disk_died(n, replica, others) {
             self.rights.bereft(&op);

@@ -13,6 +13,7 @@ use xiangyue_protocol::summary::{Slip, Summary};
 use xiangyue_protocol::{Actor, Command, DocId, NodeId};
 
 use super::{People, holds};
+use crate::disk::Disk;
 use crate::node::SimNode;
 
 /// What an entry does.
@@ -83,6 +84,8 @@ pub(super) struct Shadow {
     reversals: BTreeMap<(usize, SmolStr), SmolStr>,
     /// Segments of which no safe copy was known when a disk died, with what they carry.
     lost: BTreeMap<(DocId, Actor, u64), Vec<(usize, SmolStr)>>,
+    /// What came back to its author and is not safe there yet, with the segment that carries it.
+    returning: BTreeMap<usize, Vec<(SmolStr, (DocId, Actor, u64))>>,
 }
 
 /// The key of the record that a command writes.
@@ -196,8 +199,9 @@ impl Shadow {
         let header = &segment.header;
         if header.actor.node == people.ids[n] {
             for record in segment.records.iter().flatten() {
-                if let Some(op) = self.ops.get_mut(&(n, record.key.clone())) {
-                    op.at_author = true;
+                if self.ops.contains_key(&(n, record.key.clone())) {
+                    let place = (header.doc.clone(), header.actor, header.last);
+                    self.returning.entry(n).or_default().push((record.key.clone(), place));
                 }
             }
         }
@@ -214,6 +218,25 @@ impl Shadow {
             }
         }
         back
+    }
+
+    /// What came back to its author counts as held there once a power cut can no longer take it.
+    pub(super) fn settle(&mut self, n: usize, disk: &Disk) {
+        let Some(returning) = self.returning.get_mut(&n) else { return };
+        let ops = &mut self.ops;
+        returning.retain(|(key, (doc, actor, last))| {
+            let is_safe = disk.holds_safely(doc, *actor, *last);
+            if is_safe && let Some(op) = ops.get_mut(&(n, key.clone())) {
+                op.at_author = true;
+            }
+            !is_safe
+        });
+    }
+
+    /// A node has started from this disk: what came back and was not safe yet must come once more.
+    pub(super) fn restarted(&mut self, n: usize, disk: &Disk) {
+        self.settle(n, disk);
+        self.returning.remove(&n);
     }
 
     /// After a power cut: what an author wrote and no longer holds. What was never answered is forgotten, since
