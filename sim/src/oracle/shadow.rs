@@ -84,8 +84,17 @@ pub(super) struct Shadow {
     reversals: BTreeMap<(usize, SmolStr), SmolStr>,
     /// Segments of which no safe copy was known when a disk died, with what they carry.
     lost: BTreeMap<(DocId, Actor, u64), Vec<(usize, SmolStr)>>,
-    /// What came back to its author and is not safe there yet, with the segment that carries it.
-    returning: BTreeMap<usize, Vec<(SmolStr, (DocId, Actor, u64))>>,
+    /// What came back to its author and is not safe there yet.
+    returning: BTreeMap<usize, Vec<Returning>>,
+}
+
+/// A key, and the segment that brought it back.
+#[derive(Debug, Clone)]
+struct Returning {
+    key: SmolStr,
+    doc: DocId,
+    actor: Actor,
+    last: u64,
 }
 
 /// The key of the record that a command writes.
@@ -200,8 +209,9 @@ impl Shadow {
         if header.actor.node == people.ids[n] {
             for record in segment.records.iter().flatten() {
                 if self.ops.contains_key(&(n, record.key.clone())) {
-                    let place = (header.doc.clone(), header.actor, header.last);
-                    self.returning.entry(n).or_default().push((record.key.clone(), place));
+                    let (key, doc) = (record.key.clone(), header.doc.clone());
+                    let back = Returning { key, doc, actor: header.actor, last: header.last };
+                    self.returning.entry(n).or_default().push(back);
                 }
             }
         }
@@ -224,9 +234,9 @@ impl Shadow {
     pub(super) fn settle(&mut self, n: usize, disk: &Disk) {
         let Some(returning) = self.returning.get_mut(&n) else { return };
         let ops = &mut self.ops;
-        returning.retain(|(key, (doc, actor, last))| {
-            let is_safe = disk.holds_safely(doc, *actor, *last);
-            if is_safe && let Some(op) = ops.get_mut(&(n, key.clone())) {
+        returning.retain(|back| {
+            let is_safe = disk.holds_safely(&back.doc, back.actor, back.last);
+            if is_safe && let Some(op) = ops.get_mut(&(n, back.key.clone())) {
                 op.at_author = true;
             }
             !is_safe
