@@ -90,6 +90,13 @@ fn stars_and_meshes_keep_every_promise_and_a_star_receives_next_to_nothing_twice
     }
 }
 
+/// Under this seed a power cut takes away what a restored node had fetched back and not synced yet.
+#[test]
+fn what_a_restored_node_has_fetched_back_may_be_lost_again_until_it_is_synced() {
+    let plan = Scenario::of_library("three-villages", &[]).unwrap().plan(1191).unwrap();
+    assert_green(&[run(plan.on(Tier::Quic).unwrap()).unwrap()]);
+}
+
 #[test]
 fn over_quic_every_promise_is_kept_too() {
     let reports = reports_on(Tier::Quic, "three-villages", 20, &[]);
