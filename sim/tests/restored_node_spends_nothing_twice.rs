@@ -36,6 +36,20 @@ fn a_restored_node_does_not_reverse_an_award_that_it_may_have_spent() {
 }
 
 #[test]
+fn a_restored_node_stays_frozen_until_what_came_back_is_durable() {
+    let mut pairs = restored();
+    let account = pairs.account(1, 0);
+    pairs.prompt = false;
+    pairs.connect(1, 0);
+    pairs.settle();
+    let spent = |pairs: &Pairs| pairs.replica(1).views().totals(&account).available();
+    assert_eq!(spent(&pairs), Points(10), "all has come back, and none of it is synced");
+    assert!(pairs.replica(1).is_frozen(), "a power cut may still take it away");
+    pairs.sync(1);
+    assert!(!pairs.replica(1).is_frozen());
+}
+
+#[test]
 fn a_restored_node_thaws_even_if_its_entries_came_back_by_another_way_first() {
     let mut pairs = Pairs::new(3);
     let account = pairs.account(1, 0);

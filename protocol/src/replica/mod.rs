@@ -379,6 +379,7 @@ impl Replica {
     /// Reports that all appends up to and with `token` are durable.
     pub fn durable(&mut self, token: u64) {
         self.durable = self.durable.max(token).min(self.appended);
+        self.thaw_if_durable();
     }
 
     /// The next thing to do; none when all is done or waits for [`Replica::durable`].

@@ -449,8 +449,11 @@ impl Replica {
         // Entries of this node that its township has and it has not: its folder is an older copy, or its disk has
         // lost them. What it seems to hold may have been spent. Another peer's bare word does not count.
         let by_township = Some(&session.org) == self.member.org.township().as_ref() && session.org != self.member.org;
-        self.frozen |= by_township && lacking.iter().any(|((_, actor), _)| actor.node == self.node);
+        let lacks_own = by_township && lacking.iter().any(|((_, actor), _)| actor.node == self.node);
         session.lacking.extend(lacking);
+        if lacks_own {
+            self.freeze();
+        }
     }
 
     /// A number that stands here with another hash is a fork, or a lie. A peer's word is no proof against an author:

@@ -54,6 +54,8 @@ pub(super) struct Standing {
     told_twin: bool,
     /// Another process has written under this node's name and life: only a new life can go on.
     cloned: bool,
+    /// It may spend once so many appends are durable: the township has nothing more of its own that it lacks.
+    thaws_after: Option<u64>,
     lives: BTreeMap<NodeId, Lives>,
     twins: BTreeSet<NodeId>,
 }
@@ -123,7 +125,7 @@ impl Replica {
         if !std::mem::replace(told, true) {
             self.emit(Effect::Alarm(if code == Code::Revoked { Alarm::Revoked } else { Alarm::Cloned }));
         }
-        self.frozen = true;
+        self.freeze();
     }
 
     /// A node has said which of its lives it is.
@@ -156,7 +158,12 @@ impl Replica {
         if !std::mem::replace(&mut self.standing.cloned, true) {
             self.emit(Effect::Alarm(Alarm::Cloned));
         }
+        self.freeze();
+    }
+
+    pub(super) fn freeze(&mut self) {
         self.frozen = true;
+        self.standing.thaws_after = None;
     }
 
     /// Whether the township may thaw this node in this life.
@@ -164,9 +171,19 @@ impl Replica {
         self.frozen && !self.standing.cloned && !self.was_revoked()
     }
 
-    /// The township has taken this node in and has nothing of its own that it lacks.
+    /// The township has taken this node in and has nothing of its own that it lacks. It may spend once that is
+    /// durable: a power cut before would take it away again, and nothing would say that it is missing.
     pub(super) fn thaw(&mut self) {
-        self.frozen = false;
-        self.standing.told_twin = false;
+        let appended = self.appended;
+        self.standing.thaws_after.get_or_insert(appended);
+        self.thaw_if_durable();
+    }
+
+    pub(super) fn thaw_if_durable(&mut self) {
+        if self.may_thaw() && self.standing.thaws_after.is_some_and(|appends| appends <= self.durable) {
+            self.frozen = false;
+            self.standing.told_twin = false;
+            self.standing.thaws_after = None;
+        }
     }
 }

@@ -139,6 +139,8 @@ pub struct Engine {
     put_off: Vec<(usize, bool)>,
     redeemed: Redeemed,
     disk_rng: Vec<Rng>,
+    /// Nodes that could not spend when last looked at.
+    frozen: Vec<bool>,
     /// When each node's next timer is set to go off.
     alarm_clocks: Vec<Option<Micros>>,
     /// The time of the last event that was not the plan's clock alone.
@@ -194,6 +196,7 @@ impl Engine {
             clocks: plan.nodes.iter().map(|spec| Clock::new(spec.clock, plan.start)).collect(),
             disk_rng: rngs("disk"),
             alarm_clocks: vec![None; nodes.len()],
+            frozen: vec![false; nodes.len()],
             conns_of: vec![BTreeSet::new(); nodes.len()],
             cells: vec![0; plan.cells.len()],
             oracle: Oracle::new(nodes.iter()),
@@ -371,6 +374,7 @@ impl Engine {
         }
         self.sync(node);
         self.set_timer(node);
+        self.note_thaw(node);
         self.oracle.watch(self.queue.now(), node, &self.nodes[node]);
     }
 

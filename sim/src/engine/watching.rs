@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use xiangyue_protocol::replica::Replica;
 use xiangyue_protocol::schema::{Entry, Points};
 use xiangyue_protocol::segment::Segment;
 
@@ -46,6 +47,14 @@ impl Engine {
                 bytes: row.bytes.len() as u64,
             });
         }
+    }
+
+    /// Whether a node that was frozen may spend again.
+    pub(super) fn note_thaw(&mut self, node: usize) {
+        let frozen = self.nodes[node].replica.as_ref().is_some_and(Replica::is_frozen);
+        let was_frozen = std::mem::replace(&mut self.frozen[node], frozen);
+        let runs = self.nodes[node].replica.is_some();
+        self.stats.met_times(Sometimes::Thawed, u64::from(was_frozen && !frozen && runs));
     }
 
     pub(super) fn note_half_greeted(&mut self, node: usize) {

@@ -263,8 +263,8 @@ impl Engine {
             return;
         }
         let is_segment = parcel.is_segment();
-        let state = |replica: &Replica| (replica.is_frozen(), replica.counters().redundant);
-        let before = self.nodes[node].replica.as_ref().map(state);
+        let redundant = |replica: &Replica| replica.counters().redundant;
+        let before = self.nodes[node].replica.as_ref().map(redundant);
         if let Err(refusal) = self.nodes[node].deliver(&mut self.opened, now, peer, parcel) {
             match refusal.code() {
                 Code::Gap => self.stats.met(Sometimes::Gap),
@@ -277,10 +277,8 @@ impl Engine {
                 }
             }
         }
-        if let (Some((was_frozen, before)), Some(replica)) = (before, &self.nodes[node].replica) {
-            let (frozen, redundant) = state(replica);
-            self.stats.met_times(Sometimes::Redundant, redundant - before);
-            self.stats.met_times(Sometimes::Thawed, u64::from(was_frozen && !frozen));
+        if let (Some(before), Some(replica)) = (before, &self.nodes[node].replica) {
+            self.stats.met_times(Sometimes::Redundant, redundant(replica) - before);
         }
         self.drain_from(node, Some(from));
         self.oracle.arrived(self.queue.now(), node, peer, now, &self.nodes[node]);
