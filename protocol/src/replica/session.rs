@@ -467,11 +467,14 @@ impl Replica {
         }
     }
 
-    /// Serves what the peer, which is as far as `theirs`, lacks of a document.
+    /// Serves what the peer, which is as far as `theirs`, lacks of a document. A node's earlier lives go first: the
+    /// later ones build on them, so their operations have higher numbers. If its disk dies half-way, nobody is left
+    /// with changes whose predecessors nobody has.
     fn serve(&mut self, peer: PeerId, id: &DocId, mut theirs: BTreeMap<Actor, u64>) {
-        let mine: Vec<(Actor, u64)> =
-            self.docs.get(id).into_iter().flat_map(|doc| &doc.vector).map(|(actor, tip)| (*actor, tip.last)).collect();
-        for (actor, last) in mine {
+        let tips = self.docs.get(id).into_iter().flat_map(|doc| &doc.vector);
+        let mut mine: Vec<(u64, Actor, u64)> = tips.map(|(actor, tip)| (tip.max_op, *actor, tip.last)).collect();
+        mine.sort_unstable();
+        for (_, actor, last) in mine {
             let after = theirs.get(&actor).copied().unwrap_or(0);
             if after < last {
                 theirs.insert(actor, last);
