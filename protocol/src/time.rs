@@ -82,6 +82,14 @@ impl Month {
         Month { year: date.year().unsigned_abs(), month: date.month().unsigned_abs() }
     }
 
+    /// The month before.
+    pub fn previous(self) -> Month {
+        match self.month {
+            1 => Month { year: self.year.saturating_sub(1), month: 12 },
+            month => Month { month: month - 1, ..self },
+        }
+    }
+
     /// The calendar year.
     pub fn year(self) -> u16 {
         self.year

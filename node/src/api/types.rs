@@ -8,6 +8,7 @@
 //! | `GET /balance/{account}` | | [`Balance`] |
 //! | `GET /statement/{account}` | [`StatementQuery`] | [`Statement`] |
 //! | `GET /stats` | [`StatsQuery`] | [`Stats`] |
+//! | `GET /report` | [`ReportQuery`] | [`Report`], or bytes |
 //! | `GET /docs` | | [`DocList`] |
 //! | `GET /docs/show` | [`DocQuery`] | [`DocContent`] |
 //! | `GET /docs/history` | [`DocQuery`] | [`DocHistory`] |
@@ -24,6 +25,7 @@ mod commands;
 mod docs;
 mod import;
 mod points;
+mod reports;
 mod stats;
 mod status;
 
@@ -31,6 +33,7 @@ pub use commands::*;
 pub use docs::*;
 pub use import::*;
 pub use points::*;
+pub use reports::*;
 use serde::{Deserialize, Serialize};
 pub use stats::*;
 pub use status::*;

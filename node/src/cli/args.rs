@@ -11,7 +11,7 @@ use xiangyue_protocol::schema::{AccountId, ItemCode, Points, RequestId, RuleCode
 use xiangyue_protocol::time::parse_date;
 use xiangyue_protocol::{Date, DocId, Month, NodeId, OrgCode};
 
-use crate::api::types::{ExportFormat, Exportable, FileKind};
+use crate::api::types::{ExportFormat, Exportable, FileKind, ReportFormat, ReportName, fen_per_point, threshold};
 use crate::i18n::Lang;
 
 /// Village points ledgers that work offline and agree once connected
@@ -122,6 +122,11 @@ pub(crate) enum Verb {
     /// Show the township's figures and as of when they are known
     #[command(after_help = "Example:\n  xiangyue stats\n  xiangyue stats --month 2026-11 --json")]
     Stats(Stats),
+    /// Print or write a report; without a name, list those there are
+    #[command(
+        after_help = "Example:\n  xiangyue report\n  xiangyue report settlement --month 2026-11 --out settlement.xlsx"
+    )]
+    Report(Report),
     /// Look into the documents that the node holds
     #[command(
         subcommand,
@@ -393,6 +398,51 @@ pub(crate) struct Stats {
     /// One month, as 2026-11; all of time when left out
     #[arg(long)]
     pub(crate) month: Option<Month>,
+}
+
+/// `report`.
+#[derive(Debug, Args)]
+pub(crate) struct Report {
+    /// Which report
+    pub(crate) name: Option<ReportName>,
+    /// One month, as 2026-11; all of time when left out
+    #[arg(long)]
+    pub(crate) month: Option<Month>,
+    /// For what holds on a day: the day; today when left out
+    #[arg(long, value_name = "DATE", value_parser = parse_date)]
+    pub(crate) at: Option<Date>,
+    /// For exemplars: points from which on an account is one
+    #[arg(long, value_name = "POINTS", default_value_t = threshold())]
+    pub(crate) threshold: i64,
+    /// For the settlement: what a point is worth, in fen
+    #[arg(long, value_name = "FEN", default_value_t = fen_per_point())]
+    pub(crate) fen_per_point: i64,
+    /// Format; from the end of the file's name when left out, and on the terminal a table
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<ReportFormatArg>,
+    /// File to write, replaced if it exists; - for standard output
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+/// A format of reports on the command line.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum ReportFormatArg {
+    Csv,
+    Xlsx,
+    Json,
+    Html,
+}
+
+impl From<ReportFormatArg> for ReportFormat {
+    fn from(arg: ReportFormatArg) -> ReportFormat {
+        match arg {
+            ReportFormatArg::Csv => ReportFormat::Csv,
+            ReportFormatArg::Xlsx => ReportFormat::Xlsx,
+            ReportFormatArg::Json => ReportFormat::Json,
+            ReportFormatArg::Html => ReportFormat::Html,
+        }
+    }
 }
 
 /// Looks into documents.

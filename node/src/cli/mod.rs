@@ -9,6 +9,7 @@ mod look;
 mod output;
 mod own;
 mod points;
+mod report;
 mod setup;
 mod table;
 mod transfer;
@@ -94,6 +95,7 @@ fn dispatch(session: &Session, command: Verb) -> Outcome {
         Verb::Demo(args) => setup::demo(session, &args),
         Verb::Status => look::status(session),
         Verb::Stats(args) => look::stats(session, &args),
+        Verb::Report(args) => report::report(session, args),
         Verb::Doc(Doc::List) => look::documents(session),
         Verb::Doc(Doc::Show(args)) => look::document(session, &args),
         Verb::Doc(Doc::History(args)) => look::history(session, &args),

@@ -35,6 +35,12 @@ impl Table {
         }
     }
 
+    /// A table whose columns are known only when it is made.
+    pub(crate) fn with<'t>(columns: impl Iterator<Item = (&'t str, Side)>) -> Table {
+        let (titles, sides) = columns.map(|(title, side)| (title.to_owned(), side)).unzip();
+        Table { titles, sides, rows: Vec::new() }
+    }
+
     /// Two columns without titles: what, and how it is.
     pub(crate) fn pairs() -> Table {
         Table { titles: Vec::new(), sides: vec![Side::Left, Side::Left], rows: Vec::new() }
@@ -43,6 +49,11 @@ impl Table {
     /// Adds a row.
     pub(crate) fn row<const N: usize>(&mut self, cells: [String; N]) {
         self.rows.push(cells.into());
+    }
+
+    /// Adds a row to a table made [with](Table::with) as many columns.
+    pub(crate) fn cells(&mut self, cells: Vec<String>) {
+        self.rows.push(cells);
     }
 
     /// Adds a pair.

@@ -129,16 +129,21 @@ pub(super) fn export(session: &Session, args: args::Export) -> Outcome {
     let format = ExportFormat::from(args.format);
     let lang = session.output.lang.as_str().to_owned();
     let query = [("what", args.what), ("format", format.as_str().to_owned()), ("lang", lang)];
+    download(session, "/export", &query, &args.out)
+}
+
+/// Writes an answer of the node to a file, whole or not at all, or to standard output for `-`.
+pub(super) fn download(session: &Session, path: &str, query: &[(&str, String)], out: &Path) -> Outcome {
     let client = session.client()?;
-    if args.out.as_os_str() == "-" {
+    if out.as_os_str() == "-" {
         if session.output.json {
             return Err(Refusal::new(Code::Usage, "--json, --out -").into());
         }
-        client.download("/export", &query, &mut io::stdout().lock())?;
+        client.download(path, query, &mut io::stdout().lock())?;
         return Ok(exit::OK);
     }
-    let bytes = replace(&args.out, |file| client.download("/export", &query, file))?;
-    let file = args.out.display().to_string();
+    let bytes = replace(out, |file| client.download(path, query, file))?;
+    let file = out.display().to_string();
     session.output.answer(&Exported { file, bytes }).map(|()| exit::OK)
 }
 

@@ -27,7 +27,7 @@ const SHARED: [(&str, &str); 10] = [
 ];
 
 /// Texts of commands and of their own arguments.
-const TEXTS: [(&str, &str); 79] = [
+const TEXTS: [(&str, &str); 87] = [
     ("", "村级积分账本：断网可用，联网后一致"),
     ("init", "在本机建立一个镇"),
     ("init township", "建立镇：签发机构、首个节点和名录"),
@@ -82,6 +82,14 @@ const TEXTS: [(&str, &str); 79] = [
     ("statement:to", "截止日期"),
     ("stats", "查看全镇统计及其截止时间"),
     ("stats:month", "月份，例如 2026-11；不写则为全部时间"),
+    ("report", "打印或导出报表；不写名称则列出全部报表"),
+    ("report:name", "报表名称"),
+    ("report:month", "月份，如 2026-11；不写则为全部时间"),
+    ("report:at", "按某日统计的报表所取的日期；不写则为今天"),
+    ("report:threshold", "积分大户的起点分数"),
+    ("report:fen_per_point", "结算时每分折合多少（单位：分钱）"),
+    ("report:format", "格式；不写则按文件名后缀，在终端上显示表格"),
+    ("report:out", "写入的文件，已存在则替换；- 表示标准输出"),
     ("doc", "查看本节点保存的文档"),
     ("doc list", "列出文档"),
     ("doc show", "显示文档中的记录"),

@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use xiangyue_protocol::id::Shard;
 use xiangyue_protocol::replica::Replica;
 use xiangyue_protocol::schema::{AccountId, Cohort, ItemCode, Points, RuleCode};
-use xiangyue_protocol::summary::{PointsSummary, Spent, Summary};
-use xiangyue_protocol::{Date, DocId, Level, Millis, Month, OrgCode};
+use xiangyue_protocol::summary::Spent;
+use xiangyue_protocol::{Date, Level, Millis, Month, OrgCode};
 
+use super::walk::{self, Part, Spending};
 use crate::api::types::{Horizon, MerchantStat, MissingVillage, Scope, StatRow, Stats, VillageStat};
 
 /// How much is known of a village: the horizon of every figure.
@@ -26,7 +26,7 @@ pub struct Freshness {
 /// Days on which accounts earned under a rule.
 type Deeds = BTreeMap<(AccountId, RuleCode), BTreeSet<Date>>;
 /// Redemptions by village, place and item.
-type Spending = BTreeMap<(Option<OrgCode>, Option<OrgCode>, ItemCode), Spent>;
+type Redeemed = BTreeMap<(Option<OrgCode>, Option<OrgCode>, ItemCode), Spent>;
 
 /// Everything that one walk over the summaries gathers.
 #[derive(Default)]
@@ -36,14 +36,14 @@ struct Gathered {
     reversed: Points,
     debt: Points,
     deeds: Deeds,
-    spending: Spending,
+    spending: Redeemed,
     duplicates: u64,
     void: u64,
     entries: u64,
 }
 
 /// Whose figures an organisation's node can tell.
-fn scope_of(org: &OrgCode) -> Scope {
+pub(crate) fn scope_of(org: &OrgCode) -> Scope {
     match org.level() {
         Level::Merchant => Scope::Merchant,
         Level::Village => Scope::Village,
@@ -52,18 +52,12 @@ fn scope_of(org: &OrgCode) -> Scope {
 }
 
 /// The figures of this replica's organisation and what lies under it.
-///
-/// A village reads the counters of all merchants, which name accounts of other villages too: those are left out, since
-/// of them it holds no more than that.
 pub fn township(replica: &Replica, month: Option<Month>, now: Millis, freshness: &[Freshness]) -> Stats {
     let views = replica.views();
     let org = replica.org().clone();
     let mut gathered = Gathered::default();
-    for (id, doc) in replica.docs() {
-        let in_month = month.is_none_or(|month| id.shard == Shard::Month(month));
-        if let (Summary::Points(points), true) = (&doc.summary, in_month) {
-            gathered.add(replica, id, points);
-        }
+    for part in walk::parts(replica, month) {
+        gathered.add(part);
     }
     let villages = village_rows(replica, &gathered);
     let gross = gathered.gross.values().copied().sum();
@@ -86,39 +80,28 @@ pub fn township(replica: &Replica, month: Option<Month>, now: Millis, freshness:
 }
 
 impl Gathered {
-    fn add(&mut self, replica: &Replica, id: &DocId, points: &PointsSummary) {
-        let views = replica.views();
-        let theirs = scope_of(replica.org()) == Scope::Village && id.org != *replica.org();
-        let counts = |account: &AccountId| !theirs || views.accounts.contains_key(account);
-        // In a counter, what was spent under a number that several villages have opened is no one's in particular.
-        let village = |account: &AccountId| match id.org.level() {
-            Level::Village => Some(id.org.clone()),
-            _ => views.village_of(account).cloned(),
-        };
-        for (_, totals) in points.accounts.iter().filter(|(account, _)| counts(account)) {
-            *self.gross.entry(id.org.clone()).or_default() += totals.earned;
+    fn add(&mut self, part: Part<'_>) {
+        for (_, totals) in part.totals() {
+            *self.gross.entry(part.id.org.clone()).or_default() += totals.earned;
             self.redeemed += totals.redeemed;
             self.reversed += totals.reversed;
             self.debt += totals.debt();
         }
-        if let Shard::Month(month) = id.shard {
-            for ((account, rule), days) in &points.earned {
-                let dates = self.deeds.entry((account.clone(), rule.clone())).or_default();
-                dates.extend(days.iter().filter_map(|(day, _)| date_in(month, *day)));
-            }
+        for ((account, rule), days) in &part.points.earned {
+            let dates = self.deeds.entry((account.clone(), rule.clone())).or_default();
+            dates.extend(days.iter().filter_map(|(day, _)| date_in(part.month, *day)));
         }
-        for ((account, place, item), spent) in points.spent.iter().filter(|((account, ..), _)| counts(account)) {
-            let sum = self.spending.entry((village(account), place.clone(), item.clone())).or_default();
+        for Spending { whose, place, item, spent } in part.spendings() {
+            let sum = self.spending.entry((whose.village.cloned(), place.cloned(), item.clone())).or_default();
             sum.count += spent.count;
             sum.points += spent.points;
             sum.largest = sum.largest.max(spent.largest);
         }
-        if theirs {
-            return;
+        if !part.theirs {
+            self.duplicates += part.points.duplicates.len() as u64;
+            self.void += part.points.void;
+            self.entries += part.points.entries;
         }
-        self.duplicates += points.duplicates.len() as u64;
-        self.void += points.void;
-        self.entries += points.entries;
     }
 
     /// Redemptions that pass, summed.
@@ -195,7 +178,7 @@ fn merchant_rows(replica: &Replica, gathered: &Gathered) -> Vec<MerchantStat> {
         .collect()
 }
 
-fn horizon(replica: &Replica, now: Millis, freshness: &[Freshness]) -> Horizon {
+pub(crate) fn horizon(replica: &Replica, now: Millis, freshness: &[Freshness]) -> Horizon {
     let directory = &replica.views().directory;
     let row = |row: &Freshness| MissingVillage {
         org: row.org.clone(),

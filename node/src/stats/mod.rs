@@ -5,7 +5,9 @@
 mod account;
 mod figures;
 mod statement;
+pub(crate) mod walk;
 
 pub use account::balance;
 pub use figures::{Freshness, township};
+pub(crate) use figures::{horizon, scope_of};
 pub use statement::statement;

@@ -31,7 +31,8 @@ pub use columns::Sort;
 pub use names::Names;
 pub use raw::Raw;
 pub use report::{Report, RowProblem};
-pub use write::{Cell, cells, csv_bytes, write_csv, write_xlsx, xlsx_bytes};
+pub(crate) use write::decimal;
+pub use write::{Cell, cells, csv_bytes, report_bytes, write_csv, write_xlsx, xlsx_bytes};
 
 /// Limits of one file; beyond them it is refused whole with [`Code::FileTooLarge`].
 pub mod limits {

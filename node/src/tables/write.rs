@@ -25,6 +25,8 @@ pub enum Cell {
     Text(SmolStr),
     /// A number to calculate with.
     Number(i64),
+    /// A number whose last digits, so many, stand behind the point.
+    Decimal(i64, u8),
     /// A date.
     Date(Date),
     /// Nothing.
@@ -167,6 +169,7 @@ fn csv_row(out: &mut impl Write, cells: &[Cell]) -> io::Result<()> {
         match cell {
             Cell::Text(text) => out.write_all(quoted(text).as_bytes())?,
             Cell::Number(number) => write!(out, "{number}")?,
+            Cell::Decimal(number, digits) => out.write_all(decimal(*number, *digits, |n| n.to_string()).as_bytes())?,
             Cell::Date(date) => write!(out, "{date}")?,
             Cell::Empty => {}
         }
@@ -206,13 +209,27 @@ pub fn xlsx_bytes<R: AsRef<[Cell]>>(
     headers: &[&str],
     rows: impl IntoIterator<Item = R>,
 ) -> Result<Vec<u8>, Refusal> {
-    workbook(sheet, headers, rows).map_err(|error| Refusal::new(Code::FileTooLarge, error))
+    workbook(sheet, headers, rows, &[]).map_err(|error| Refusal::new(Code::FileTooLarge, error))
+}
+
+/// A workbook whose first sheet is the table alone, and whose second says what it is, in pairs of a name and a value.
+///
+/// # Errors
+/// As [`xlsx_bytes`].
+pub fn report_bytes<R: AsRef<[Cell]>>(
+    sheet: &str,
+    headers: &[&str],
+    rows: impl IntoIterator<Item = R>,
+    about: &[(String, String)],
+) -> Result<Vec<u8>, Refusal> {
+    workbook(sheet, headers, rows, about).map_err(|error| Refusal::new(Code::FileTooLarge, error))
 }
 
 fn workbook<R: AsRef<[Cell]>>(
     name: &str,
     headers: &[&str],
     rows: impl IntoIterator<Item = R>,
+    about: &[(String, String)],
 ) -> Result<Vec<u8>, XlsxError> {
     let mut book = Workbook::new();
     let no_moment = ExcelDateTime::from_ymd(2000, 1, 1)?;
@@ -237,11 +254,35 @@ fn workbook<R: AsRef<[Cell]>>(
                 Cell::Date(date) => {
                     sheet.write_datetime_with_format(line, column, moment(*date)?, &date_format)?;
                 }
+                Cell::Decimal(number, digits) => {
+                    let scaled = number_of(*number) / 10_f64.powi(i32::from(*digits));
+                    let format = Format::new().set_num_format(format!("0.{}", "0".repeat(usize::from(*digits))));
+                    sheet.write_number_with_format(line, column, scaled, &format)?;
+                }
                 Cell::Text(_) | Cell::Empty => {}
             }
         }
     }
+    if !about.is_empty() {
+        let sheet = book.add_worksheet();
+        sheet.set_name("说明 about")?.set_column_width(0, 16)?.set_column_width(1, 80)?;
+        for (line, (name, value)) in (0u32..).zip(about) {
+            sheet.write_string(line, 0, name)?.write_string_with_format(line, 1, value, &text_format)?;
+        }
+    }
     book.save_to_buffer()
+}
+
+/// A number of which the last digits, so many, stand behind the point; `whole` writes what stands before it.
+pub(crate) fn decimal(number: i64, digits: u8, whole: impl Fn(i64) -> String) -> String {
+    if digits == 0 {
+        return whole(number);
+    }
+    let unit = 10_u64.saturating_pow(u32::from(digits));
+    let (before, behind) = (number.unsigned_abs() / unit, number.unsigned_abs() % unit);
+    let sign = if number < 0 { "-" } else { "" };
+    let before = whole(i64::try_from(before).unwrap_or(i64::MAX));
+    format!("{sign}{before}.{behind:0width$}", width = usize::from(digits))
 }
 
 /// A spreadsheet's numbers have 53 bits; sums of points stay far below.
@@ -257,4 +298,17 @@ fn moment(date: Date) -> Result<ExcelDateTime, XlsxError> {
 fn disk(path: &Path, error: &io::Error) -> Refusal {
     let code = if error.kind() == io::ErrorKind::StorageFull { Code::DiskFull } else { Code::Disk };
     Refusal::new(code, format_args!("{}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fen_are_read_as_yuan() {
+        let shown = |fen| decimal(fen, 2, |yuan| yuan.to_string());
+        assert_eq!([0, 5, 100, 12_345, -5, -250].map(shown), ["0.00", "0.05", "1.00", "123.45", "-0.05", "-2.50"]);
+        assert_eq!(decimal(942, 1, |n| n.to_string()), "94.2");
+        assert_eq!(decimal(7, 0, |n| n.to_string()), "7");
+    }
 }

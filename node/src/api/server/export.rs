@@ -90,6 +90,7 @@ fn json(cell: &Cell) -> serde_json::Value {
     match cell {
         Cell::Text(text) => text.as_str().into(),
         Cell::Number(number) => (*number).into(),
+        Cell::Decimal(number, digits) => tables::decimal(*number, *digits, |whole| whole.to_string()).into(),
         Cell::Date(date) => date.to_string().into(),
         Cell::Empty => "".into(),
     }

@@ -12,6 +12,7 @@ mod metrics;
 mod pages;
 mod points;
 mod refused;
+mod reports;
 mod status;
 
 use std::net::SocketAddr;
@@ -91,6 +92,7 @@ fn router(services: Services, token: String) -> Router {
         .route("/docs/show", get(docs::show))
         .route("/docs/history", get(docs::history))
         .route("/export", get(export::export))
+        .route("/report", get(reports::report))
         .route("/tokens", post(status::issue_token))
         .route("/revoke", post(status::revoke))
         .route("/readmit", post(status::readmit))

@@ -1,0 +1,44 @@
+//! Reports: tidy tables of the figures, each for one purpose, made from the same sums as `stats`.
+//!
+//! The API makes one with the replica in hand and writes it in a format that people hand on; nothing is stored. A
+//! report says what it is of, as of when it is known and who is missing, in every format.
+
+mod bank;
+mod merchants;
+mod months;
+mod officers;
+mod table;
+mod write;
+
+use xiangyue_protocol::replica::Replica;
+use xiangyue_protocol::{Date, Millis, Refusal};
+
+use self::table::Body;
+use crate::api::types::{Report, ReportName, ReportQuery};
+use crate::stats::{self, Freshness};
+
+pub use write::write;
+
+/// Makes a report.
+///
+/// # Errors
+/// [`Code::BadNumber`](xiangyue_protocol::Code::BadNumber) for a threshold or rate below zero.
+pub fn make(replica: &Replica, query: &ReportQuery, now: Millis, freshness: &[Freshness]) -> Result<Report, Refusal> {
+    let today: Date = now.china_date();
+    let month = query.month;
+    let Body { columns, rows, total, notes } = match query.name {
+        ReportName::Villages => bank::villages(replica, month),
+        ReportName::Segments => bank::segments(replica, month, query.lang),
+        ReportName::Months => months::months(replica, month),
+        ReportName::Exemplars => bank::exemplars(replica, month, table::at_least_zero(query.threshold)?, query.lang),
+        ReportName::Merchants => merchants::by_village(replica, month),
+        ReportName::Ranking => merchants::ranking(replica, month),
+        ReportName::Settlement => merchants::settlement(replica, month, table::at_least_zero(query.fen_per_point)?),
+        ReportName::Officers => officers::officers(replica, query.at.unwrap_or(today)),
+        ReportName::Completeness => months::completeness(replica, month, today),
+    };
+    let org = replica.org().clone();
+    let org_name = replica.views().directory.name(&org).to_string();
+    let horizon = stats::horizon(replica, now, freshness);
+    Ok(Report { name: query.name, org, org_name, month, horizon, columns, rows, total, notes })
+}

@@ -1,0 +1,89 @@
+//! One walk over the points of all documents: whose each sum is, and which of them this node may tell.
+//!
+//! A village reads the counters of all merchants, which name accounts of other villages too: those are left out, since
+//! of them it holds no more than that.
+
+use xiangyue_protocol::id::Shard;
+use xiangyue_protocol::replica::Replica;
+use xiangyue_protocol::schema::{AccountId, Cohort, ItemCode};
+use xiangyue_protocol::summary::{PointsSummary, Spent, Summary};
+use xiangyue_protocol::{DocId, Level, Month, OrgCode};
+
+use super::scope_of;
+use crate::api::types::Scope;
+
+/// The points of one document, which is one month's.
+#[derive(Clone, Copy)]
+pub(crate) struct Part<'r> {
+    replica: &'r Replica,
+    /// The document.
+    pub(crate) id: &'r DocId,
+    /// Its month.
+    pub(crate) month: Month,
+    /// Its sums.
+    pub(crate) points: &'r PointsSummary,
+    /// Whether it is another organisation's, of which a village sees its own accounts alone.
+    pub(crate) theirs: bool,
+}
+
+/// Whose points.
+#[derive(Clone, Copy)]
+pub(crate) struct Whose<'r> {
+    /// The account.
+    pub(crate) account: &'r AccountId,
+    /// Its village; none for a number that several villages have opened, or that is not known here.
+    pub(crate) village: Option<&'r OrgCode>,
+    /// Its segment; none where the register is not held.
+    pub(crate) cohort: Option<Cohort>,
+}
+
+/// Redemptions of one account, of one item at one place.
+pub(crate) struct Spending<'r> {
+    pub(crate) whose: Whose<'r>,
+    /// The merchant; none at the village itself.
+    pub(crate) place: Option<&'r OrgCode>,
+    pub(crate) item: &'r ItemCode,
+    pub(crate) spent: Spent,
+}
+
+/// All ledgers and counters, of one month or of all.
+pub(crate) fn parts(replica: &Replica, month: Option<Month>) -> impl Iterator<Item = Part<'_>> {
+    let is_village = scope_of(replica.org()) == Scope::Village;
+    replica.docs().iter().filter_map(move |(id, doc)| {
+        let (Summary::Points(points), Shard::Month(of)) = (&doc.summary, id.shard) else { return None };
+        let theirs = is_village && id.org != *replica.org();
+        month.is_none_or(|month| month == of).then_some(Part { replica, id, month: of, points, theirs })
+    })
+}
+
+impl<'r> Part<'r> {
+    fn counts(&self, account: &AccountId) -> bool {
+        !self.theirs || self.replica.views().accounts.contains_key(account)
+    }
+
+    fn whose(&self, account: &'r AccountId) -> Whose<'r> {
+        let views = self.replica.views();
+        let village = match self.id.org.level() {
+            Level::Village => Some(&self.id.org),
+            _ => views.village_of(account),
+        };
+        Whose { account, village, cohort: views.accounts.get(account).map(|(_, row)| row.cohort) }
+    }
+
+    /// The sums of accounts.
+    pub(crate) fn totals(self) -> impl Iterator<Item = (Whose<'r>, &'r xiangyue_protocol::escrow::Totals)> {
+        let counted = self.points.accounts.iter().filter(move |(account, _)| self.counts(account));
+        counted.map(move |(account, totals)| (self.whose(account), totals))
+    }
+
+    /// Redemptions by account, place and item.
+    pub(crate) fn spendings(self) -> impl Iterator<Item = Spending<'r>> {
+        let counted = self.points.spent.iter().filter(move |((account, ..), _)| self.counts(account));
+        counted.map(move |((account, place, item), spent)| Spending {
+            whose: self.whose(account),
+            place: place.as_ref(),
+            item,
+            spent: *spent,
+        })
+    }
+}
