@@ -1,8 +1,10 @@
 //! The endpoint: accepts connections within limits and starts a session for each.
 
+use std::convert::Infallible;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use quinn::{Connection, ConnectionError, Endpoint, Incoming};
 use tokio::sync::watch;
@@ -92,6 +94,14 @@ impl Net {
         Ok(net)
     }
 
+    /// Notes every second whether a peer has been heard.
+    async fn listen(&self, node: NodeId) -> Infallible {
+        loop {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            self.peers.listen(node, self.settings.clock.now());
+        }
+    }
+
     /// The UDP address that it listens on.
     ///
     /// # Errors
@@ -135,7 +145,7 @@ impl Net {
         self.policy.send_replace(SyncPolicy::Paused);
         Goodbye::Stopped.say_to_all(&self.endpoint);
         // Peers are told once; one that does not answer must not hold up a power-down.
-        let _ = tokio::time::timeout(std::time::Duration::from_millis(200), self.endpoint.wait_idle()).await;
+        let _ = tokio::time::timeout(Duration::from_millis(200), self.endpoint.wait_idle()).await;
     }
 
     async fn accept(self) {
@@ -211,7 +221,10 @@ impl Net {
         };
         info!(%node, %org, dialled, "connected");
         let of_township = org == *domain.township();
-        let (end, last) = session::run(connection.clone(), peer, node, org, self.engine.clone(), traffic).await;
+        let (end, last) = tokio::select! {
+            ended = session::run(connection.clone(), peer, node, org, self.engine.clone(), traffic) => ended,
+            never = self.listen(node) => match never {},
+        };
         self.peers.leave(node, peer, self.settings.clock.now(), last);
         match &end {
             Ok(end) => info!(%node, %end, "disconnected"),

@@ -132,23 +132,23 @@ pub(super) async fn gather(services: &Services) -> Result<Status, Refusal> {
         quarantined: seen.quarantined,
         propagation: seen.propagation,
         grants: seen.grants,
-        peers: peer_rows(services, &seen),
-        villages: village_rows(services, &seen),
+        peers: peer_rows(services, &seen, now),
+        villages: village_rows(services, &seen, now),
         shared_accounts_total: seen.shared_total,
         shared_accounts: seen.shared,
         org: seen.org,
     })
 }
 
-fn peer_rows(services: &Services, seen: &Seen) -> Vec<PeerStatus> {
+fn peer_rows(services: &Services, seen: &Seen, now: Millis) -> Vec<PeerStatus> {
     let row = |(node, info): (NodeId, crate::net::PeerInfo)| {
         let session = seen.sessions.get(&node);
         PeerStatus {
             node: node.to_string(),
             name: seen.name(&info.org),
+            connected: info.is_there(now),
             org: info.org,
-            connected: info.connection.is_some(),
-            last_heard_ms: Some(session.map_or(info.last_heard, |session| session.last_heard)),
+            last_heard_ms: Some(info.last_heard),
             rtt_us: info.connection.map(|(_, _, c)| u64::try_from(c.rtt().as_micros()).unwrap_or(u64::MAX)),
             changes_behind: session.map(|session| session.behind),
             bytes_sent: info.traffic.bytes_sent(),
@@ -158,7 +158,7 @@ fn peer_rows(services: &Services, seen: &Seen) -> Vec<PeerStatus> {
     services.net.peers().into_iter().map(row).collect()
 }
 
-fn village_rows(services: &Services, seen: &Seen) -> Vec<VillageStatus> {
+fn village_rows(services: &Services, seen: &Seen, now: Millis) -> Vec<VillageStatus> {
     if seen.org.level() != Level::Township {
         return Vec::new();
     }
@@ -167,16 +167,14 @@ fn village_rows(services: &Services, seen: &Seen) -> Vec<VillageStatus> {
     under
         .map(|(org, name, nodes)| {
             let session = |node: &NodeId| seen.sessions.get(node);
-            let heard = |node: &NodeId| {
-                session(node).map(|s| s.last_heard).or_else(|| peers.get(node).map(|info| info.last_heard))
-            };
+            let heard = |node: &NodeId| peers.get(node).map(|info| info.last_heard);
             let last = |node: &NodeId| session(node).or_else(|| peers.get(node)?.last.as_ref());
             let met: Vec<&NodeId> = nodes.iter().filter(|node| heard(node).is_some()).collect();
             VillageStatus {
                 org: org.clone(),
                 name: name.clone(),
                 last_heard_ms: nodes.iter().filter_map(heard).max(),
-                connected: nodes.iter().any(|node| session(node).is_some()),
+                connected: nodes.iter().any(|node| peers.get(node).is_some_and(|info| info.is_there(now))),
                 changes_behind: nodes.iter().filter_map(last).map(|s| s.behind).sum(),
                 caught_up: !met.is_empty() && met.into_iter().all(|node| last(node).is_some_and(|s| s.caught_up)),
                 enrolled: !nodes.is_empty(),
@@ -191,8 +189,9 @@ fn village_rows(services: &Services, seen: &Seen) -> Vec<VillageStatus> {
 pub(super) async fn freshness(services: &Services) -> Result<Vec<Freshness>, Refusal> {
     let seen = services.engine.ask(see).await?;
     let current = |org: &OrgCode| seen.sessions.values().any(|session| session.org == *org && session.caught_up);
-    let rows = village_rows(services, &seen).into_iter().map(|row| Freshness {
-        current: current(&row.org),
+    let rows = village_rows(services, &seen, services.clock.now()).into_iter().map(|row| Freshness {
+        // A line that has fallen silent may be dead, and the village may have written since.
+        current: row.connected && current(&row.org),
         org: row.org,
         last_heard: row.last_heard_ms,
         behind: row.changes_behind,

@@ -165,9 +165,9 @@ pub struct PeerStatus {
     pub org: OrgCode,
     /// That organisation's name.
     pub name: String,
-    /// Whether a connection is up.
+    /// Whether a connection is up and no sign of life is overdue.
     pub connected: bool,
-    /// When it was last heard; none if never.
+    /// When anything last came from it, a sign of life included; none if never.
     pub last_heard_ms: Option<Millis>,
     /// Smoothed round-trip time of the connection, in microseconds.
     pub rtt_us: Option<u64>,
@@ -186,9 +186,9 @@ pub struct VillageStatus {
     pub org: OrgCode,
     /// Its name.
     pub name: String,
-    /// When one of its nodes was last heard; none if never.
+    /// When anything last came from one of its nodes, a sign of life included; none if never.
     pub last_heard_ms: Option<Millis>,
-    /// Whether one of its nodes is connected now, directly.
+    /// Whether one of its nodes is connected now, directly, and no sign of life is overdue.
     pub connected: bool,
     /// Changes that its nodes have and this node lacks: now, or when they were last connected.
     pub changes_behind: u64,
