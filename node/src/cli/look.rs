@@ -10,7 +10,7 @@ use super::table::{Side, Table, heading};
 use super::{Outcome, Session};
 use crate::api::types::{
     DocContent, DocHistory, DocList, DocRow, GrantsStatus, Hold, Horizon, PeerStatus, Scope, SharedAccount, SharedAt,
-    Stats, Status, VillageStatus,
+    Stats, Status, VillageStatus, clock_off,
 };
 use crate::i18n::{Lang, ago, bytes, count, moment, thousands};
 
@@ -56,6 +56,11 @@ impl Show for Status {
         );
         facts.pair(lang.pick("监听", "listens on"), self.listen.as_str());
         facts.pair(lang.pick("写入", "writing"), writing(lang, self));
+        if let Some(off) = clock_off(lang, self.clock_off_ms) {
+            let advice = lang
+                .pick("请校正本机时间；按镇的时间记账", "set this machine's time; entries are dated by the township's");
+            facts.pair(lang.pick("时钟", "clock"), format!("{off}{}{advice}", lang.pick("；", "; ")));
+        }
         facts.pair(lang.pick("证书", "certificate"), certificate(lang, self.certificate_days));
         facts.pair(lang.pick("磁盘", "disk"), self.disk.told(lang));
         let held = (count(self.documents), count(self.segments), bytes(self.journal_bytes));

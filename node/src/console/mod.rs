@@ -9,7 +9,7 @@ pub(crate) mod sample;
 use askama::Template;
 use xiangyue_protocol::{Code, OrgCode, Refusal};
 
-use crate::api::types::{GoldenRow, Hold, Scope, Stats, Status, VillageStatus};
+use crate::api::types::{GoldenRow, Hold, Scope, Stats, Status, VillageStatus, clock_off};
 use crate::i18n::{self, Lang, bytes, count, moment, thousands};
 
 /// The page of a township's node.
@@ -252,6 +252,8 @@ fn warnings(lang: Lang, status: &Status, stats: &Stats) -> Vec<String> {
         format!("有 {shared} 个账号在不止一个村开户，请在镇节点执行 xiangyue status 查看并处理"),
         format!("{shared} account numbers are open in more than one village; see xiangyue status at the township"),
     );
+    let [zh, en] = [Lang::Zh, Lang::En].map(|lang| clock_off(lang, status.clock_off_ms).unwrap_or_default());
+    warn(!zh.is_empty(), format!("本机{zh}，请校正"), format!("this machine's {en}; set it"));
     let days = status.certificate_days;
     warn(
         days < 15,

@@ -187,7 +187,7 @@ pub fn open(settings: Settings, remember: impl FnOnce(u32, bool) -> Result<(), R
     }
     let (requests, receiver) = mpsc::channel(QUEUE);
     let mut timer = Timer::start(requests.downgrade())?;
-    timer.set(clock.now(), replica.due());
+    timer.set(clock.steady(), replica.due());
     let (keys, keys_seen) = watch::channel(replica.keys());
     let (problem, problem_seen) = watch::channel(Problem::default());
     let (changed, changed_seen) = watch::channel(0);

@@ -23,6 +23,8 @@ const BATCH: usize = 512;
 const BATCH_BYTES: usize = 4 << 20;
 /// How often changed documents are stored in the index.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(30);
+/// A machine's clock that is further off than this is worth a line in the log.
+const CLOCK_OFF_SECONDS: i64 = 120;
 
 type Reply = (oneshot::Sender<Result<Answers, Refusal>>, Answers);
 
@@ -96,7 +98,7 @@ impl Engine {
     }
 
     fn take(&mut self, request: Request) {
-        let now = self.clock.now();
+        let now = self.clock.steady();
         match request {
             Request::Submit { commands, mode, reply } => {
                 if let Err(refusal) = self.room() {
@@ -117,8 +119,12 @@ impl Engine {
                 self.replica.disconnected(peer);
             }
             Request::Frame(peer, frame) => {
+                let greeting = matches!(frame, Frame::Hello(_));
                 if let Err(refusal) = self.replica.frame(now, peer, frame) {
                     self.close(peer, refusal);
+                }
+                if let (true, Some(skew)) = (greeting, self.replica.township_skew()) {
+                    self.agree(skew);
                 }
             }
             Request::Segment(peer, segment) => {
@@ -177,12 +183,24 @@ impl Engine {
         room
     }
 
+    /// Takes the township's clock for right.
+    fn agree(&self, skew: i64) {
+        self.clock.agree(skew);
+        let off = self.clock.machine_skew() / 1000;
+        if off.abs() > CLOCK_OFF_SECONDS {
+            warn!(
+                seconds = off,
+                "this machine's clock differs from the township's; entries are dated by the township's"
+            );
+        }
+    }
+
     /// Flushes, makes durable, and carries out every effect.
     ///
     /// # Errors
     /// Of the disk. The replica in memory is then ahead of the journal and must not be used any more.
     fn carry_out(&mut self) -> Result<(), Refusal> {
-        self.replica.flush(self.clock.now())?;
+        self.replica.flush(self.clock.steady())?;
         let mut appended = Vec::new();
         let mut changed = false;
         loop {
@@ -218,7 +236,7 @@ impl Engine {
         if changed {
             self.changed.send_modify(|count| *count += 1);
         }
-        self.timer.set(self.clock.now(), self.replica.due());
+        self.timer.set(self.clock.steady(), self.replica.due());
         Ok(())
     }
 

@@ -58,7 +58,7 @@ impl Replica {
             Mode::SkipRefused => None,
             _ => Some(Undo { docs: BTreeMap::new(), staged: self.staged.mark() }),
         };
-        let today = self.clock.tick(now).millis().china_date();
+        let today = self.today(now);
         let answers: Vec<_> = commands.iter().map(|command| self.judge(command, today, &mut undo)).collect();
         if let Some(undo) = undo
             && (mode == Mode::DryRun || answers.iter().any(Result::is_err))
@@ -294,10 +294,7 @@ impl Replica {
         if village != self.member.org {
             self.views.check_unshared(&self.member.org, &entry.account)?;
         }
-        if entry.date < account.opened {
-            let detail = format_args!("{} < {}", entry.date, account.opened).to_string();
-            return Err(Refusal::new(Code::BeforeOpening, detail));
-        }
+        not_before(entry.date, &account)?;
         let id = DocId::of_month(&village, Kind::Ledger, Month::of(entry.date));
         let rule = self.views.rules.rule(&entry.rule, account.cohort, entry.date);
         let rule = rule.ok_or_else(|| {
@@ -357,7 +354,7 @@ impl Replica {
         }
         not_future(entry.date, today)?;
         if id.kind == Kind::Ledger {
-            self.account(&entry.account)?;
+            not_before(entry.date, &self.account(&entry.account)?.1)?;
         } else {
             self.views.check_unshared(&self.member.org, &entry.account)?;
         }
@@ -450,6 +447,9 @@ impl Replica {
         let to = self.views.directory.node_of(&request.to).filter(|to| *to != self.node);
         let entry = entry(to.ok_or_else(|| Refusal::new(Code::UnknownMerchant, &request.to))?);
         not_future(request.date, today)?;
+        if let Some((_, account)) = self.views.accounts.get(&request.account) {
+            not_before(request.date, account)?;
+        }
         if !request.points.is_entry() {
             return Err(Refusal::new(Code::BadNumber, request.points));
         }
@@ -487,6 +487,13 @@ fn into_changes(records: &[Record]) -> Vec<&[Record]> {
         changes.push(&records[from..]);
     }
     changes
+}
+
+fn not_before(date: Date, account: &Account) -> Result<(), Refusal> {
+    if date >= account.opened {
+        return Ok(());
+    }
+    Err(Refusal::new(Code::BeforeOpening, format_args!("{date} < {}", account.opened)))
 }
 
 fn not_future(date: Date, today: Date) -> Result<(), Refusal> {

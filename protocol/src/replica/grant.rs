@@ -111,7 +111,7 @@ impl Replica {
         if self.frozen {
             return;
         }
-        let today = self.clock.tick(now).millis().china_date();
+        let today = self.today(now);
         for account in std::mem::take(&mut self.review.accounts) {
             match self.policy.grants.policy {
                 Granting::None => {}

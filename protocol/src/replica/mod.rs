@@ -21,7 +21,7 @@ use crate::mutant::Mutant;
 use crate::org::OrgCode;
 use crate::policy::Policy;
 use crate::segment::{Segment, Verified};
-use crate::time::{Hlc, Millis};
+use crate::time::{Date, Hlc, Millis};
 use crate::views::Views;
 
 mod commit;
@@ -207,6 +207,7 @@ pub struct Replica {
     views: Views,
     keys: KeyRing,
     clock: Hlc,
+    township_skew: Option<i64>,
     frozen: bool,
     standing: Standing,
     staged: Staged,
@@ -242,6 +243,7 @@ impl Replica {
             views: Views::default(),
             keys: KeyRing::default(),
             clock: Hlc::default(),
+            township_skew: None,
             standing: Standing::default(),
             staged: Staged::default(),
             next_ticket: 0,
@@ -369,6 +371,19 @@ impl Replica {
     /// The highest time that this replica has seen: a floor for a clock that was reset by a power cut.
     pub fn clock(&self) -> Hlc {
         self.clock
+    }
+
+    /// The day in China: by the township's clock once it has been heard, else by the later of this node's clock and the
+    /// last time it has written under. A clock that was ahead for a while leaves such a time behind, and only the
+    /// township can tell it from a clock that a power cut has set back.
+    pub fn today(&self, now: Millis) -> Date {
+        let here = || self.clock.tick(now).millis();
+        self.township_skew.map_or_else(here, |skew| Millis(now.0.saturating_add_signed(skew))).china_date()
+    }
+
+    /// The township's clock minus this node's when it last greeted, in milliseconds; none until then.
+    pub fn township_skew(&self) -> Option<i64> {
+        self.township_skew
     }
 
     /// Tells of a time that was seen durable before: the clock never falls behind it.

@@ -12,8 +12,9 @@ use crate::mutant::Mutant;
 use crate::segment::{ChangeId, Header, Segment};
 use crate::time::{Hlc, Millis};
 
-/// How far ahead of this node's own time another's clock may pull it: a day, as for a clock set to a wrong zone.
-const CLOCK_AHEAD_MS: u64 = 86_400_000;
+/// How far ahead of this node's own time another's clock may pull it: what two honest clocks may differ by. One village
+/// whose clock is hours ahead must not move the day at its township, which all others go by.
+const CLOCK_AHEAD_MS: u64 = 60_000;
 
 impl Replica {
     /// Takes a segment that `peer` sent and the driver has verified and opened.

@@ -287,6 +287,9 @@ impl Replica {
         session.link.announces = hello.max_version >= ANNOUNCES;
         let signed = |millis: Millis| i64::try_from(millis.0).unwrap_or(i64::MAX);
         session.skew_ms = signed(hello.clock.millis()) - signed(now);
+        if session.org != self.member.org && Some(&session.org) == self.member.org.township().as_ref() {
+            self.township_skew = Some(session.skew_ms);
+        }
         if refuse_skewed && session.skew_ms.abs() > 60_000 {
             return Err(Refusal::new(Code::BadFrame, "clock"));
         }

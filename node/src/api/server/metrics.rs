@@ -60,6 +60,8 @@ pub(super) async fn metrics(State(services): State<Services>) -> Result<Response
     let twins = state.villages.iter().map(|village| village.twins.len()).sum::<usize>();
     let twins = twins + usize::from(state.hold == Some(Hold::Twin));
     metric(o, "gauge", "twins", "Nodes of which two copies are running, this one included.", twins);
+    let off = state.clock_off_ms / 1000;
+    metric(o, "gauge", "clock_off_seconds", "The machine's clock minus the time that entries are dated by.", off);
     metric(o, "gauge", "certificate_days", "Days until the certificate ends.", state.certificate_days);
     let connected = state.peers.iter().filter(|peer| peer.connected).count();
     metric(o, "gauge", "peers_connected", "Peers connected.", connected);

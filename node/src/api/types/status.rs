@@ -33,6 +33,9 @@ pub struct Status {
     /// Why it does not spend: `restored`, `twin` (two copies of it are running) or `revoked`; none when it may.
     #[serde(default)]
     pub hold: Option<Hold>,
+    /// The machine's clock minus the time that entries are dated by, in milliseconds: above zero when it is ahead.
+    #[serde(default)]
+    pub clock_off_ms: i64,
     /// Days until its certificate expires; negative when it has.
     pub certificate_days: i64,
     /// Its disk.
@@ -190,6 +193,9 @@ pub struct VillageStatus {
     pub last_heard_ms: Option<Millis>,
     /// Whether one of its nodes is connected now, directly, and no sign of life is overdue.
     pub connected: bool,
+    /// Its clock minus this node's when it greeted, in milliseconds; 0 while it is not connected.
+    #[serde(default)]
+    pub skew_ms: i64,
     /// Changes that its nodes have and this node lacks: now, or when they were last connected.
     pub changes_behind: u64,
     /// Whether everything had been compared and nothing was missing: now, or when it was last connected.
@@ -226,11 +232,19 @@ impl VillageStatus {
         match (self.caught_up, self.connected) {
             (false, true) => return lang.pick("正在核对", "comparing").to_owned(),
             (false, false) => return lang.pick("联系中断，尚未核对完", "cut off before all was compared").to_owned(),
-            (true, true) => return lang.pick("在线，数据齐全", "connected, complete").to_owned(),
+            (true, true) => {
+                let off = self.clock(lang).unwrap_or_default();
+                return lang.pick(format!("在线，数据齐全{off}"), format!("connected, complete{off}"));
+            }
             (true, false) => {}
         }
         let span = span(lang, now.0.saturating_sub(heard.0));
         lang.pick(format!("离线 {span}，此前数据齐全"), format!("offline {span}, complete until then"))
+    }
+
+    /// That its clock is off, for the end of its state; none when it is not, or not known.
+    fn clock(&self, lang: Lang) -> Option<String> {
+        clock_off(lang, self.skew_ms).map(|off| lang.pick(format!("；该村{off}"), format!("; {off}")))
     }
 
     /// How many changes are still to come, for a table; empty when it was never heard, since then nobody knows.
@@ -243,6 +257,19 @@ impl VillageStatus {
         let whole = self.caught_up && self.changes_behind == 0;
         self.enrolled && self.twins.is_empty() && whole && self.connected
     }
+}
+
+/// How far a clock may be off before a person must set it.
+const CLOCK_OFF_MS: u64 = 120_000;
+
+/// That a clock is ahead or behind, in words; none when it is near enough.
+pub(crate) fn clock_off(lang: Lang, off_ms: i64) -> Option<String> {
+    let off = off_ms.unsigned_abs();
+    let by = span(lang, off);
+    (off > CLOCK_OFF_MS).then(|| match off_ms > 0 {
+        true => lang.pick(format!("时钟快 {by}"), format!("clock {by} ahead")),
+        false => lang.pick(format!("时钟慢 {by}"), format!("clock {by} behind")),
+    })
 }
 
 /// Asks a township for an enrolment token.
@@ -323,6 +350,7 @@ mod tests {
             name: "谢楼村".into(),
             last_heard_ms: Some(Millis(now.0 - 7_200_000)),
             connected: false,
+            skew_ms: 0,
             changes_behind: 0,
             caught_up: true,
             enrolled: true,
