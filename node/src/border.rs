@@ -44,9 +44,13 @@ impl<'k> Border<'k> {
     /// The code of a person or household: the same rule, so that one pseudonym stands for one person everywhere.
     ///
     /// # Errors
-    /// As [`Border::account`].
+    /// As [`Border::account`]; [`Code::NameForCode`] for a text of letters that no code is made of, which is not echoed.
     pub(crate) fn person(self, text: &str) -> Result<SmolStr, Refusal> {
-        self.account(text).map(SmolStr::from)
+        let code = self.account(text)?;
+        if code.as_str().chars().any(|c| c.is_ascii_alphanumeric()) {
+            return Ok(code.into());
+        }
+        Err(Refusal::new(Code::NameForCode, ""))
     }
 
     /// A command of the API as it may be carried out.

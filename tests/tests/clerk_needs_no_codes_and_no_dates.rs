@@ -66,3 +66,14 @@ fn a_statement_that_ends_before_it_begins_is_refused_over_http_too() {
     let refused = village.try_get(&format!("/statement/{ACCOUNT}"), &query).unwrap_err();
     assert!(refused.contains("XY-"), "{refused}");
 }
+
+#[test]
+fn a_token_with_another_name_renames_nobody_unasked() {
+    let town = Town::with_rules();
+    town.township.cli(&["enroll", "token", "--org", VILLAGE, "--name", "谢楼村"]).ok();
+    let misspelt = ["enroll", "token", "--org", VILLAGE, "--name", "谢娄村"];
+    let refused = town.township.cli(&misspelt);
+    assert_eq!(refused.refusal(), "XY-145");
+    assert!(refused.out.contains("谢楼村"), "says what it is called: {refused:?}");
+    town.township.cli(&[&misspelt[..], &["--rename"]].concat()).ok();
+}

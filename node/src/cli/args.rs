@@ -214,6 +214,9 @@ pub(crate) struct EnrollToken {
     /// Name of that organisation
     #[arg(long)]
     pub(crate) name: String,
+    /// Rename the organisation if it bears another name
+    #[arg(long)]
+    pub(crate) rename: bool,
     /// How long the token is good for: minutes, hours or days, at most 30d
     #[arg(long, value_name = "TIME", default_value = "24h", value_parser = parse_span)]
     pub(crate) valid: u64,

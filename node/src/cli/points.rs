@@ -1,6 +1,7 @@
 //! `balance` and `statement`.
 
 use xiangyue_protocol::Level;
+use xiangyue_protocol::schema::Points;
 
 use super::args;
 use super::output::{Show, exit};
@@ -111,7 +112,7 @@ impl Show for Statement {
                 signed(line),
                 thousands(line.balance.0),
                 line.org_name.clone(),
-                remark(lang, line),
+                remark(lang, line, self.closing),
             ]);
         }
         let note = if self.partial {
@@ -148,20 +149,20 @@ fn signed(line: &StatementLine) -> String {
     }
 }
 
-fn remark(lang: Lang, line: &StatementLine) -> String {
-    match &line.possible_duplicate_of {
-        Some(other) => {
-            let warning = lang.pick(format!("可能与 {other} 重复"), format!("possible duplicate of {other}"));
-            format!("{} [{warning}]", line.memo).trim_start().to_owned()
-        }
-        None => line.memo.to_string(),
-    }
+fn remark(lang: Lang, line: &StatementLine, closing: Points) -> String {
+    let twice = |other| lang.pick(format!("可能与 {other} 重复"), format!("possible duplicate of {other}"));
+    // Nobody spends what is not there; but an entry may be dated before those whose points it spends.
+    let early = line.balance < Points::ZERO && closing >= Points::ZERO;
+    let early = early.then(|| lang.pick("日期早于所用积分的日期", "dated before the points that it spends").to_owned());
+    let warnings = line.possible_duplicate_of.as_ref().map(twice).into_iter().chain(early);
+    let remark = warnings.fold(line.memo.to_string(), |remark, warning| format!("{remark} [{warning}]"));
+    remark.trim_start().to_owned()
 }
 
 #[cfg(test)]
 mod tests {
     use xiangyue_protocol::Millis;
-    use xiangyue_protocol::schema::{Cohort, HolderKind, Points};
+    use xiangyue_protocol::schema::{Cohort, HolderKind};
     use xiangyue_protocol::time::parse_date;
 
     use super::*;
@@ -222,7 +223,10 @@ mod tests {
             balance: Points(10),
             possible_duplicate_of: "S-1".parse().ok(),
         };
-        assert_eq!(remark(Lang::Zh, &line), "[可能与 S-1 重复]");
+        assert_eq!(remark(Lang::Zh, &line, Points(10)), "[可能与 S-1 重复]");
+        let early =
+            StatementLine { balance: Points(-1), possible_duplicate_of: None, memo: "补".into(), ..line.clone() };
+        assert_eq!(remark(Lang::Zh, &early, Points(10)), "补 [日期早于所用积分的日期]");
         assert_eq!(signed(&line), "+5");
     }
 

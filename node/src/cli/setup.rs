@@ -57,7 +57,7 @@ struct TokenFile<'t> {
 }
 
 pub(super) fn token(session: &Session, args: args::EnrollToken) -> Outcome {
-    let request = TokenRequest { org: args.org, name: args.name, valid_seconds: args.valid };
+    let request = TokenRequest { org: args.org, name: args.name, valid_seconds: args.valid, rename: args.rename };
     let client = session.client()?;
     let Some(file) = args.out else {
         let token: Token = client.post("/tokens", &request)?;

@@ -21,13 +21,13 @@ const SHARED: [(&str, &str); 10] = [
     ("help", "显示帮助"),
     ("version", "显示版本"),
     ("request", "纸质凭证号；同一编号不会重复计分"),
-    ("date", "日期，例如 2026-11-23；不写则为今天"),
+    ("date", "日期，例如 2026-11-23；不写则为今天，凭证已记过账的则为其原日期"),
     ("by", "经办人代码；不写则取 XIANGYUE_BY"),
     ("dry_run", "只检查，不写入"),
 ];
 
 /// Texts of commands and of their own arguments.
-const TEXTS: [(&str, &str); 87] = [
+const TEXTS: [(&str, &str); 88] = [
     ("", "村级积分账本：断网可用，联网后一致"),
     ("init", "在本机建立一个镇"),
     ("init township", "建立镇：签发机构、首个节点和名录"),
@@ -39,6 +39,7 @@ const TEXTS: [(&str, &str); 87] = [
     ("enroll token", "签发入网令牌，供一个节点使用（在镇节点执行）"),
     ("enroll token:org", "该节点所属组织的代码"),
     ("enroll token:name", "该组织的名称"),
+    ("enroll token:rename", "该组织已有其他名称时改名"),
     ("enroll token:valid", "令牌有效期：分 m、时 h、天 d，最长 30d"),
     ("enroll token:out", "把令牌写入新文件，仅本用户可读"),
     ("enroll join", "凭令牌入网（在村或商户的节点执行）"),

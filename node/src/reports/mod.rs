@@ -4,6 +4,7 @@
 //! report says what it is of, as of when it is known and who is missing, in every format.
 
 mod bank;
+mod checks;
 mod merchants;
 mod months;
 mod officers;
@@ -35,6 +36,7 @@ pub fn make(replica: &Replica, query: &ReportQuery, now: Millis, freshness: &[Fr
         ReportName::Ranking => merchants::ranking(replica, month),
         ReportName::Settlement => merchants::settlement(replica, month, table::at_least_zero(query.fen_per_point)?),
         ReportName::Officers => officers::officers(replica, query.at.unwrap_or(today)),
+        ReportName::Checks => checks::checks(replica, month, today, query.lang),
         ReportName::Completeness => months::completeness(replica, month, today),
     };
     let org = replica.org().clone();

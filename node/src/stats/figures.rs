@@ -116,7 +116,7 @@ impl Gathered {
     }
 }
 
-fn date_in(month: Month, day: u8) -> Option<Date> {
+pub(crate) fn date_in(month: Month, day: u8) -> Option<Date> {
     let year = i16::try_from(month.year()).ok()?;
     Date::new(year, i8::try_from(month.month()).ok()?, i8::try_from(day).ok()?).ok()
 }

@@ -9,5 +9,5 @@ pub(crate) mod walk;
 
 pub use account::balance;
 pub use figures::{Freshness, township};
-pub(crate) use figures::{horizon, scope_of};
+pub(crate) use figures::{date_in, horizon, scope_of};
 pub use statement::statement;

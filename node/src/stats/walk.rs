@@ -61,13 +61,17 @@ impl<'r> Part<'r> {
         !self.theirs || self.replica.views().accounts.contains_key(account)
     }
 
-    fn whose(&self, account: &'r AccountId) -> Whose<'r> {
-        let views = self.replica.views();
-        let village = match self.id.org.level() {
+    /// The village of an account in this document.
+    pub(crate) fn village(&self, account: &AccountId) -> Option<&'r OrgCode> {
+        match self.id.org.level() {
             Level::Village => Some(&self.id.org),
-            _ => views.village_of(account),
-        };
-        Whose { account, village, cohort: views.accounts.get(account).map(|(_, row)| row.cohort) }
+            _ => self.replica.views().village_of(account),
+        }
+    }
+
+    fn whose(&self, account: &'r AccountId) -> Whose<'r> {
+        let cohort = self.replica.views().accounts.get(account).map(|(_, row)| row.cohort);
+        Whose { account, village: self.village(account), cohort }
     }
 
     /// The sums of accounts.

@@ -214,7 +214,7 @@ pub(super) async fn issue_token(
     if request.name.trim().is_empty() {
         return Err(Refusal::new(Code::MissingValue, "name").into());
     }
-    name_org(&services, &request.org, &border::masked(request.name.trim())).await?;
+    name_org(&services, &request.org, &border::masked(request.name.trim()), request.rename).await?;
     let now = services.clock.now();
     let life = request.valid_seconds.clamp(60, TOKEN_SECONDS) * 1000;
     let token = pki::Token::issue(
@@ -235,12 +235,16 @@ pub(super) async fn issue_token(
     }))
 }
 
-/// Enters the organisation under its name, as a new version if it had another.
-async fn name_org(services: &Services, org: &OrgCode, name: &str) -> Result<(), Refusal> {
+/// Enters the organisation under its name. One that bears another is renamed, by a new version, only on request: tables
+/// and commands that use the old name would no longer be understood.
+async fn name_org(services: &Services, org: &OrgCode, name: &str, rename: bool) -> Result<(), Refusal> {
     let code = org.clone();
     let known = services.engine.ask(move |replica| replica.views().directory.org(&code).cloned()).await?;
     if known.as_ref().is_some_and(|known| known.name == name) {
         return Ok(());
+    }
+    if let Some(known) = known.as_ref().filter(|_| !rename) {
+        return Err(Refusal::new(Code::OrgNamed, format_args!("{org} {}", known.name)));
     }
     let version = known.map_or(1, |known| known.version + 1);
     let command = Command::Org(Org { code: org.clone(), name: name.into(), version });

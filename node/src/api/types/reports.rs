@@ -50,6 +50,8 @@ reports! {
     Exemplars "exemplars" "积分大户" "Exemplar accounts",
     /// Governance officers of villages as of a day (B1).
     Officers "officers" "乡村治理员" "Governance officers",
+    /// What a person should look into.
+    Checks "checks" "存疑记录" "Entries to look into",
     /// Which village has reported in which month.
     Completeness "completeness" "各村上报情况" "Reporting completeness",
 }

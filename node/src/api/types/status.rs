@@ -282,6 +282,9 @@ pub struct TokenRequest {
     pub name: String,
     /// How long it is good for, in seconds.
     pub valid_seconds: u64,
+    /// Whether an organisation that bears another name is renamed.
+    #[serde(default)]
+    pub rename: bool,
 }
 
 /// An enrolment token. Whoever holds it may enrol one node for `org` until `expires`.
