@@ -55,8 +55,6 @@ codes! {
     UnknownAccount "XY-110" Input "unknown account" "import the account first, or correct the number" "账户不存在" "请先导入账户，或更正账号";
     UnknownRule "XY-111" Input "unknown rule for this segment and date" "see the rule book; ask the township to add it" "规则不存在，或不适用于该人群、该日期" "请查看规则手册，或请镇里添加";
     UnknownItem "XY-112" Input "unknown redemption item" "see the rule book; ask the township to add it" "兑换项不存在" "请查看规则手册，或请镇里添加";
-    OrgNamed "XY-145" Input "the organisation bears another name" "use that name; to rename it add --rename, and use the new name in tables and commands from then on" "该组织已用其他名称" "请使用现有名称；确需改名请加 --rename，此后表格和命令中都用新名称";
-    NameForCode "XY-146" Input "a name stands where a code belongs" "give the person a code with a digit or a Latin letter; names do not belong here" "此处应填代码，不能填姓名" "请为人员编代码（含数字或字母）；姓名不在此登记";
     UnknownMerchant "XY-113" Input "unknown merchant" "use the merchant's code or its name in the directory" "商户不存在" "请填名录中的商户代码或名称";
     UnknownVillage "XY-114" Input "unknown village, or not this node's" "use the 12-digit code or the name in the directory; each village imports its own rows" "村不存在，或不属于本节点" "请填 12 位代码或名录中的村名；各村导入各村的数据";
     UnknownEntry "XY-115" Input "no such entry written by this node" "reverse an entry on the node that wrote it" "本节点没有写过这笔记录" "请到当初记账的节点上冲正";
@@ -91,6 +89,8 @@ codes! {
     NotKeptOut "XY-146" Input "the node is not kept out" "nothing to do; which nodes are kept out stands in the township's status" "该节点并未被拒之门外" "无需操作；被拒之门外的节点见镇节点的 status";
     CapBelowPoints "XY-147" Input "the daily cap is below the points of one entry" "raise the cap, lower the points, or leave the cap out" "单日上限低于单笔积分" "请提高上限、降低积分，或不设上限";
     NoResult "XY-148" Input "the formula has no stored result" "open the file in a spreadsheet program, save it, and import it again" "公式没有保存计算结果" "请用表格软件打开文件并保存，再重新导入";
+    OrgNamed "XY-149" Input "the organisation bears another name" "use that name; to rename it add --rename, and use the new name in tables and commands from then on" "该组织已用其他名称" "请使用现有名称；确需改名请加 --rename，此后表格和命令中都用新名称";
+    NameForCode "XY-150" Input "a name stands where a code belongs" "give the person a code with a digit or a Latin letter; names do not belong here" "此处应填代码，不能填姓名" "请为人员编代码（含数字或字母）；姓名不在此登记";
     BadSegment "XY-201" Peer "malformed segment" "the sender is at fault; its data is quarantined" "数据段格式错误" "责任在发送方，其数据已隔离";
     BadSignature "XY-202" Peer "signature does not match the author" "the sender or a relay altered it; refused" "签名与作者不符" "发送方或转发方改动了内容，已拒绝";
     UnknownAuthor "XY-203" Peer "author not in the directory" "it is asked for again once the directory has arrived" "作者不在名录中" "名录到达后会重新请求";

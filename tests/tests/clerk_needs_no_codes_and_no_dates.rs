@@ -73,7 +73,7 @@ fn a_token_with_another_name_renames_nobody_unasked() {
     town.township.cli(&["enroll", "token", "--org", VILLAGE, "--name", "谢楼村"]).ok();
     let misspelt = ["enroll", "token", "--org", VILLAGE, "--name", "谢娄村"];
     let refused = town.township.cli(&misspelt);
-    assert_eq!(refused.refusal(), "XY-145");
+    assert_eq!(refused.refusal(), "XY-149");
     assert!(refused.out.contains("谢楼村"), "says what it is called: {refused:?}");
     town.township.cli(&[&misspelt[..], &["--rename"]].concat()).ok();
 }
