@@ -129,7 +129,8 @@ impl Default for Config {
             dial: Vec::new(),
             log: "info".to_owned(),
             log_format: LogFormat::Text,
-            propagation: Propagation::default(),
+            // What the comparison in docs/policies.md recommends.
+            propagation: Propagation::Lazy,
             grants: Grants::default(),
             limits: Limits::default(),
         }

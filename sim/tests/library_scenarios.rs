@@ -42,6 +42,8 @@ const SMALL: &[Small] = &[
         seeds: 2,
     },
     Small { name: "hostile-village", sets: &["fault.flood.lasts=2min"], seeds: 3 },
+    Small { name: "policies", sets: &["policy.propagation=lazy"], seeds: 1 },
+    Small { name: "grants", sets: &["policy.grants.policy=fixed"], seeds: 1 },
 ];
 
 fn runs(small: &Small) {
@@ -90,6 +92,8 @@ each! {
     upgrade_week "upgrade-week";
     enrolment_day "enrolment-day";
     hostile_village "hostile-village";
+    policies "policies";
+    grants "grants";
 }
 
 #[test]

@@ -20,6 +20,8 @@ const FILES: &[(&str, &str)] = files![
     "upgrade-week.toml",
     "enrolment-day.toml",
     "hostile-village.toml",
+    "policies.toml",
+    "grants.toml",
 ];
 
 /// The names of the scenarios, in the order in which they are listed.
