@@ -34,7 +34,7 @@ fn after_a_fast_clock() -> World {
     let (answers, _) = village.submit(later(60), &[award("fast", "A1", 1)], Mode::AllOrNothing);
     assert_eq!(answers, [Ok(Outcome::New)]);
     village.flush(later(60)).unwrap();
-    world.settle();
+    world.drain(VILLAGE);
     let journal: Vec<Arc<Segment>> = world.journal(VILLAGE).to_vec();
     world.replace(VILLAGE, life(1, VILLAGE_CODE, 2, false), journal);
     world
@@ -69,4 +69,11 @@ fn nothing_of_an_account_is_dated_before_it_was_opened() {
     for command in [award("s9", "A1", 1), redeem("r9", "A1", 1), grant("g9", "A1", 1, MERCHANT_CODE)] {
         assert_eq!(refusal(world.replica_mut(VILLAGE), on(early, command)), Code::BeforeOpening);
     }
+}
+
+#[test]
+fn a_clock_that_is_set_back_while_the_node_runs_does_not_take_the_day_back() {
+    let world = World::whole();
+    let village = world.replica(VILLAGE);
+    assert_eq!(village.today(Millis(0)), NOW.china_date(), "the township was heard later than 1970");
 }

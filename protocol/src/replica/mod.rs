@@ -207,7 +207,8 @@ pub struct Replica {
     views: Views,
     keys: KeyRing,
     clock: Hlc,
-    township_skew: Option<i64>,
+    /// The township's time when it last greeted, and how far that was ahead of this node's.
+    township_clock: Option<(Millis, i64)>,
     frozen: bool,
     standing: Standing,
     staged: Staged,
@@ -243,7 +244,7 @@ impl Replica {
             views: Views::default(),
             keys: KeyRing::default(),
             clock: Hlc::default(),
-            township_skew: None,
+            township_clock: None,
             standing: Standing::default(),
             staged: Staged::default(),
             next_ticket: 0,
@@ -377,13 +378,17 @@ impl Replica {
     /// last time it has written under. A clock that was ahead for a while leaves such a time behind, and only the
     /// township can tell it from a clock that a power cut has set back.
     pub fn today(&self, now: Millis) -> Date {
-        let here = || self.clock.tick(now).millis();
-        self.township_skew.map_or_else(here, |skew| Millis(now.0.saturating_add_signed(skew))).china_date()
+        let time = match self.township_clock {
+            // Not before it was heard, should this node's clock be set back since.
+            Some((heard, skew)) => Millis(now.0.saturating_add_signed(skew)).max(heard),
+            None => self.clock.tick(now).millis(),
+        };
+        time.china_date()
     }
 
     /// The township's clock minus this node's when it last greeted, in milliseconds; none until then.
     pub fn township_skew(&self) -> Option<i64> {
-        self.township_skew
+        self.township_clock.map(|(_, skew)| skew)
     }
 
     /// Tells of a time that was seen durable before: the clock never falls behind it.

@@ -288,7 +288,7 @@ impl Replica {
         let signed = |millis: Millis| i64::try_from(millis.0).unwrap_or(i64::MAX);
         session.skew_ms = signed(hello.clock.millis()) - signed(now);
         if session.org != self.member.org && Some(&session.org) == self.member.org.township().as_ref() {
-            self.township_skew = Some(session.skew_ms);
+            self.township_clock = Some((hello.clock.millis(), session.skew_ms));
         }
         if refuse_skewed && session.skew_ms.abs() > 60_000 {
             return Err(Refusal::new(Code::BadFrame, "clock"));
