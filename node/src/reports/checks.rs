@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use xiangyue_protocol::replica::Replica;
-use xiangyue_protocol::schema::{AccountId, Points, RuleCode};
+use xiangyue_protocol::schema::{AccountId, Points, RequestId, RuleCode};
 use xiangyue_protocol::summary::{Slip, Sort};
 use xiangyue_protocol::{Date, Month, NodeId, OrgCode};
 
@@ -16,7 +16,7 @@ use crate::stats::walk::{Part, parts};
 
 /// One thing to look into.
 struct Doubt<'r> {
-    what: (&'static str, &'static str),
+    what: What,
     village: Option<&'r OrgCode>,
     account: &'r AccountId,
     slip: &'r str,
@@ -25,10 +25,13 @@ struct Doubt<'r> {
     author: Option<NodeId>,
 }
 
-const TWICE: (&str, &str) = ("同一凭证号有不止一笔", "one slip number, several entries");
-const OVER_CAP: (&str, &str) = ("当日积分超过单日上限", "more in a day than the daily cap");
-const FUTURE: (&str, &str) = ("日期在今天之后", "dated after today");
-const NEGATIVE: (&str, &str) = ("有节点透支", "overspent at some node");
+/// What is doubtful, in Chinese and English.
+type What = (&'static str, &'static str);
+
+const TWICE: What = ("同一凭证号有不止一笔", "one slip number, several entries");
+const OVER_CAP: What = ("当日积分超过单日上限", "more in a day than the daily cap");
+const FUTURE: What = ("日期在今天之后", "dated after today");
+const NEGATIVE: What = ("有节点透支", "overspent at some node");
 
 pub(super) fn checks(replica: &Replica, month: Option<Month>, today: Date, lang: Lang) -> Body {
     let mut doubts: Vec<Doubt<'_>> = Vec::new();
@@ -84,15 +87,7 @@ fn twice(part: Part<'_>) -> impl Iterator<Item = Doubt<'_>> {
         let slips: Vec<&Slip> =
             part.points.under(request).filter(|slip| !slip.reversed && slip.sort != Sort::Reversal).collect();
         let several = slips.len() > 1;
-        slips.into_iter().filter(move |_| several).map(move |slip| Doubt {
-            what: TWICE,
-            village: part.village(&slip.account),
-            account: &slip.account,
-            slip: request.as_str(),
-            date: Some(slip.date),
-            points: slip.points,
-            author: Some(slip.author),
-        })
+        slips.into_iter().filter(move |_| several).map(move |slip| of_slip(TWICE, part, request, slip))
     })
 }
 
@@ -100,16 +95,21 @@ fn future(part: Part<'_>, today: Date) -> impl Iterator<Item = Doubt<'_>> {
     let late = part.month >= Month::of(today);
     let numbers = part.points.slips.keys().filter(move |_| late);
     numbers.flat_map(move |request| {
-        part.points.under(request).filter(move |slip| slip.date > today && !slip.reversed).map(move |slip| Doubt {
-            what: FUTURE,
-            village: part.village(&slip.account),
-            account: &slip.account,
-            slip: request.as_str(),
-            date: Some(slip.date),
-            points: slip.points,
-            author: Some(slip.author),
-        })
+        let slips = part.points.under(request).filter(move |slip| slip.date > today && !slip.reversed);
+        slips.map(move |slip| of_slip(FUTURE, part, request, slip))
     })
+}
+
+fn of_slip<'r>(what: What, part: Part<'r>, request: &'r RequestId, slip: &'r Slip) -> Doubt<'r> {
+    Doubt {
+        what,
+        village: part.village(&slip.account),
+        account: &slip.account,
+        slip: request.as_str(),
+        date: Some(slip.date),
+        points: slip.points,
+        author: Some(slip.author),
+    }
 }
 
 /// Days on which two nodes together let an account earn more than its rule allows: each kept to the cap.
