@@ -119,7 +119,7 @@ pub struct ReportQuery {
     pub lang: Lang,
 }
 
-/// Half of what a diligent household can earn a year is left to the township: it sets its own.
+/// The article names no threshold (L1): each township says its own, and this is where it begins.
 pub(crate) fn threshold() -> i64 {
     500
 }
