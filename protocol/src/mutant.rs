@@ -30,6 +30,8 @@ pub enum Mutant {
     AcceptGaps,
     /// A frozen node thaws when anybody has greeted it.
     ThawTooSoon,
+    /// A node of which the township has met two is not kept out.
+    LetTwinsIn,
     /// A peer whose clock differs by more than a minute is refused.
     RefuseSkewedPeers,
     /// Sessions stay when their connection is gone.

@@ -7,7 +7,7 @@ mod world;
 use std::sync::Arc;
 
 use world::{
-    MERCHANT, OTHER, TOWNSHIP, VILLAGE, VILLAGE_CODE, World, award, life, open_account, redeem, refusal, revoke,
+    MERCHANT, OTHER, TOWNSHIP, VILLAGE, VILLAGE_CODE, World, award, life, open_account, redeem, refusal, revoke, rule,
 };
 use xiangyue_protocol::replica::{Alarm, Hold};
 use xiangyue_protocol::segment::Segment;
@@ -105,6 +105,22 @@ fn a_life_that_comes_back_after_another_was_heard_is_a_copy_and_both_are_kept_ou
     world.settle();
     assert_eq!(world.replica(VILLAGE).hold(), None);
     world.commit(VILLAGE, vec![redeem("once", "A1", 101)]).expect("all its points, once");
+}
+
+#[test]
+fn what_was_open_when_a_node_was_turned_away_does_not_thaw_it() {
+    let mut world = World::whole();
+    world.strict = false;
+    // Told over one connection, while another one with the township, which has closed it, has not been missed yet.
+    world.replica_mut(VILLAGE).turned_away(Code::TwinRunning);
+    world.drain(VILLAGE);
+    world.commit(TOWNSHIP, vec![rule("R8", 1)]).expect("was on its way");
+    world.settle();
+    assert_eq!(world.replica(VILLAGE).hold(), Some(Hold::Twin), "only a township that lets it in anew may thaw it");
+    world.disconnect(TOWNSHIP, VILLAGE);
+    world.connect(TOWNSHIP, VILLAGE);
+    world.settle();
+    assert_eq!(world.replica(VILLAGE).hold(), None);
 }
 
 #[test]

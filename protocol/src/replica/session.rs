@@ -41,6 +41,9 @@ pub(super) struct Session {
     pub(super) node: NodeId,
     pub(super) org: OrgCode,
     greeted: bool,
+    /// Whether the peer's word may thaw this node: not if the township has turned the node away since this began. The
+    /// township has closed it then, and this end has yet to notice.
+    vouches: bool,
     last_heard: Millis,
     skew_ms: i64,
     /// How far the peer has said it is, or has been served or told, per document. A document that is absent is
@@ -127,6 +130,7 @@ impl Replica {
             node,
             org: org.clone(),
             greeted: false,
+            vouches: true,
             last_heard: now,
             skew_ms: 0,
             known: BTreeMap::new(),
@@ -236,6 +240,11 @@ impl Replica {
 
     pub(super) fn session_node(&self, peer: PeerId) -> Option<NodeId> {
         self.sessions.get(&peer).map(|session| session.node)
+    }
+
+    /// What is open now no longer thaws this node.
+    pub(super) fn no_session_vouches(&mut self) {
+        self.sessions.values_mut().for_each(|session| session.vouches = false);
     }
 
     /// The connections to a node.
@@ -576,6 +585,7 @@ impl Replica {
         let caught_up = |session: &Session| {
             let own = session.lacking.iter().filter(|((_, actor), _)| actor.node == self.node);
             Some(&session.org) == township.as_ref()
+                && session.vouches
                 && session.has_compared()
                 && own.map(|((doc, actor), last)| last.saturating_sub(have(doc, *actor))).all(|behind| behind == 0)
                 || self.has(Mutant::ThawTooSoon) && session.greeted

@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use super::{Alarm, Effect, PeerId, Replica};
 use crate::error::{Code, Refusal};
 use crate::id::NodeId;
+use crate::mutant::Mutant;
 use crate::org::Level;
 
 /// Earlier lives of a node that are remembered: a copy answers within seconds, not after many further restarts.
@@ -125,6 +126,7 @@ impl Replica {
         if !std::mem::replace(told, true) {
             self.emit(Effect::Alarm(if code == Code::Revoked { Alarm::Revoked } else { Alarm::Cloned }));
         }
+        self.no_session_vouches();
         self.freeze();
     }
 
@@ -145,7 +147,7 @@ impl Replica {
         if lives.past.len() > PAST_LIVES {
             lives.past.pop_front();
         }
-        if came_back && self.standing.twins.insert(node) {
+        if came_back && !self.has(Mutant::LetTwinsIn) && self.standing.twins.insert(node) {
             self.emit(Effect::Alarm(Alarm::Twins { node }));
             for peer in self.peers_of(node) {
                 self.emit(Effect::Close(peer, Refusal::new(Code::TwinRunning, node)));
