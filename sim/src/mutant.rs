@@ -77,6 +77,10 @@ mutants! {
     AcceptGaps "accept-gaps" [6] Some(Inner::AcceptGaps);
     /// A start from an old backup goes on under an old incarnation.
     ReuseIncarnation "reuse-incarnation" [7] None;
+    /// A copy of a node's disk goes on under the life that it was made in.
+    CloneKeepsLife "clone-keeps-life" [7] None;
+    /// A township does not keep a node out of which it has met two.
+    LetTwinsIn "let-twins-in" [7] Some(Inner::LetTwinsIn);
     /// A frozen node thaws when anybody has greeted it.
     ThawTooSoon "thaw-too-soon" [7 2] Some(Inner::ThawTooSoon);
     /// Sessions stay when their connection is gone.
@@ -136,6 +140,9 @@ pub fn planted(mutant: Mutant, seed: u64) -> Plan {
         Mutant::RefuseSkewedPeers => {
             let shows = ClockFault::Offset(600_000);
             Some((20 * SECOND, Fault::Clock { node: village, shows, lasts }))
+        }
+        Mutant::CloneKeepsLife | Mutant::LetTwinsIn => {
+            Some((20 * SECOND, Fault::Clone { node: village, age: 0, beside: lasts }))
         }
         _ => None,
     });

@@ -3,7 +3,7 @@
 //! **Lives.** As the real node does, each start draws a fresh incarnation by chance. A start after a restore, or
 //! after damage that recovery has found, is frozen as well.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use ed25519_dalek::{SigningKey, VerifyingKey};
@@ -101,6 +101,14 @@ pub enum Output {
     Alarm(Alarm),
 }
 
+/// A copy of a node's disk.
+#[derive(Debug, Clone)]
+pub struct Image {
+    disk: Disk,
+    incarnation: u32,
+    frozen: bool,
+}
+
 /// A node.
 #[derive(Debug, Clone)]
 pub struct SimNode {
@@ -134,6 +142,10 @@ pub struct SimNode {
     pub io_fails_after: Option<u64>,
     /// Rows in the last backup.
     backup: usize,
+    /// Whether it runs on a copy of another's disk.
+    is_copy: bool,
+    /// At a township: the nodes that it keeps out since two of each run, as it keeps them in a file.
+    pub twins: BTreeSet<NodeId>,
     /// How it spreads what is new, and grants rights.
     policy: Policy,
     /// A bug in this driver, if any.
@@ -175,6 +187,8 @@ impl SimNode {
             incoming: None,
             io_fails_after: None,
             backup: 0,
+            is_copy: false,
+            twins: BTreeSet::new(),
             policy: Policy::default(),
             mutant,
         };
@@ -269,7 +283,12 @@ impl SimNode {
         self.disk.recover();
         self.token = 0;
         self.syncing = false;
-        if self.frozen || self.mutant != Some(Mutant::ReuseIncarnation) || self.incarnation == 0 {
+        let keeps_life = match self.mutant {
+            Some(Mutant::ReuseIncarnation) => !self.frozen && self.incarnation != 0,
+            Some(Mutant::CloneKeepsLife) => self.is_copy,
+            _ => false,
+        };
+        if !keeps_life {
             self.incarnation = self.draw_life();
         }
         let indexed = self.index.take().and_then(|index| index.restarted(self.member()));
@@ -284,6 +303,7 @@ impl SimNode {
             }
         };
         replica.govern(self.policy.clone());
+        replica.restore_standing(false, self.twins.iter().copied());
         self.replica = Some(replica);
         Ok(())
     }
@@ -334,6 +354,27 @@ impl SimNode {
         if self.mutant != Some(Mutant::ReuseIncarnation) {
             self.frozen = self.mutant != Some(Mutant::RestoreUnfrozen);
         }
+    }
+
+    /// The same node a second time, off and with an empty disk: what is started on a copy of its own.
+    pub fn second(&self, seed: u64, spec: &NodeSpec) -> SimNode {
+        let (name, lives) = (spec.name.clone(), Rng::new(seed, &spec.name, "lives"));
+        let (replica, disk) = (None, Disk::default());
+        SimNode { name, lives, replica, disk, index: None, is_copy: true, ..self.clone() }
+    }
+
+    /// A copy of all that a person finds on the disk of a node, running or not.
+    pub fn image(&self) -> Image {
+        let mut disk = self.disk.clone();
+        disk.cut(disk.len() - disk.unsynced());
+        let frozen = self.replica.as_ref().map_or(self.frozen, Replica::is_frozen);
+        Image { disk, incarnation: self.incarnation, frozen }
+    }
+
+    /// Puts such a copy on the disk. The node is off.
+    pub fn take_image(&mut self, image: Image) {
+        Image { disk: self.disk, incarnation: self.incarnation, frozen: self.frozen } = image;
+        self.index = None;
     }
 
     /// A sync that had begun with so many rows, up to this token, is done.

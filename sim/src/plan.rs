@@ -54,6 +54,10 @@ pub struct NodeSpec {
     pub clock: ClockSpec,
     /// What it speaks.
     pub version: Version,
+    /// The node, by position in the plan, of whose disk it is a copy: the same node a second time, with a clerk of its
+    /// own. Only [`Plan::with_copies`] makes such.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copy_of: Option<usize>,
 }
 
 impl NodeSpec {
@@ -67,6 +71,7 @@ impl NodeSpec {
             power: None,
             clock: ClockSpec::default(),
             version: Version::Current,
+            copy_of: None,
         }
     }
 }
@@ -166,6 +171,18 @@ pub enum Fault {
         /// How long it stays down.
         down: Micros,
     },
+    /// A node's disk is copied. Later the copy is started beside the node, with the same key and over the same links.
+    ///
+    /// When the fault ends, a person stops both and sees to it that nothing is lost: the copy alone is let in until the
+    /// township has all that it wrote, then it is put away for good and the original is started.
+    Clone {
+        /// Which.
+        node: usize,
+        /// How old the copy is when it is started.
+        age: Micros,
+        /// How long both then run.
+        beside: Micros,
+    },
     /// Every link between these nodes and the others is cut and whole again by turns.
     Flap {
         /// One side of the cut, by position in the plan.
@@ -255,6 +272,7 @@ impl Fault {
             Fault::Crash { node, .. }
             | Fault::Backup { node }
             | Fault::Restore { node, .. }
+            | Fault::Clone { node, .. }
             | Fault::Upgrade { node, .. }
             | Fault::Clock { node, .. }
             | Fault::Revoke { node }
@@ -275,6 +293,7 @@ impl Fault {
             Fault::Crash { node, .. }
             | Fault::Backup { node }
             | Fault::Restore { node, .. }
+            | Fault::Clone { node, .. }
             | Fault::Upgrade { node, .. }
             | Fault::Clock { node, .. }
             | Fault::Revoke { node }
@@ -303,6 +322,7 @@ impl Fault {
             | Fault::SlowPeer { lasts, .. }
             | Fault::Flood { lasts, .. }
             | Fault::DiskFull { lasts, .. } => Some(*lasts),
+            Fault::Clone { age, beside, .. } => Some(age.saturating_add(*beside)),
             _ => None,
         }
     }
@@ -400,6 +420,41 @@ impl Plan {
             mutant: None,
             muted: BTreeSet::new(),
         }
+    }
+
+    /// The plan with a node more for each copy that a fault starts beside its original: after all others, in the order
+    /// of the faults. It dials whom the original dials, and is cut off where that is.
+    pub fn with_copies(mut self) -> Plan {
+        for at in 0..self.faults.len() {
+            let Fault::Clone { node: original, .. } = self.faults[at].1 else { continue };
+            let (copy, number) = (self.nodes.len(), self.copies_of(original).count() + 1);
+            let mut spec = self.nodes[original].clone();
+            let further = if number == 1 { String::new() } else { format!("-{number}") };
+            spec.name = format!("{}-copy{further}", spec.name);
+            (spec.copy_of, spec.power) = (Some(original), None);
+            self.nodes.push(spec);
+            let dialled: Vec<LinkSpec> = self.links.iter().filter(|link| link.dials == original).cloned().collect();
+            self.links.extend(dialled.into_iter().map(|link| LinkSpec { dials: copy, ..link }));
+            for (_, fault) in &mut self.faults {
+                if let Fault::Cut { island, .. } | Fault::Flap { island, .. } = fault
+                    && island.contains(&original)
+                {
+                    island.insert(copy);
+                }
+            }
+        }
+        self
+    }
+
+    /// The copies of a node's disk that a plan with copies has.
+    pub fn copies_of(&self, original: usize) -> impl Iterator<Item = usize> {
+        let of = move |spec: &NodeSpec| spec.copy_of == Some(original);
+        self.nodes.iter().enumerate().filter(move |(_, spec)| of(spec)).map(|(n, _)| n)
+    }
+
+    /// The node that a node is, or is a copy of.
+    pub fn original(&self, node: usize) -> usize {
+        self.nodes[node].copy_of.unwrap_or(node)
     }
 
     /// The same plan with frames carried otherwise.

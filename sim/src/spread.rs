@@ -7,6 +7,7 @@ use std::sync::Arc;
 use xiangyue_protocol::{DocId, OrgCode, access};
 
 use crate::disk::Row;
+use crate::plan::NodeSpec;
 use crate::scheduler::{MILLI, Micros};
 
 /// The nodes that may hold a document, by position in the plan.
@@ -20,6 +21,13 @@ struct Way {
     readers: Readers,
     /// Who has it, and over how many links it came there.
     got: BTreeMap<usize, u32>,
+}
+
+impl Way {
+    /// How many have it when it has come to all: its readers, and its author.
+    fn expected(&self) -> usize {
+        self.readers.len() + usize::from(self.readers.binary_search(&self.author).is_err())
+    }
 }
 
 /// A segment has come to a reader for the first time.
@@ -45,11 +53,11 @@ pub struct Spread {
 }
 
 impl Spread {
-    /// Among the nodes of these organisations.
-    pub fn among<'a>(orgs: impl Iterator<Item = &'a OrgCode>) -> Spread {
+    /// Among these nodes. A copy of one is no reader: it is put away again.
+    pub fn among(nodes: &[NodeSpec]) -> Spread {
         let mut spread = Spread::default();
-        for (n, org) in orgs.enumerate() {
-            spread.nodes_of.entry(org.township()).or_default().push((n, org.clone()));
+        for (n, node) in nodes.iter().enumerate().filter(|(_, node)| node.copy_of.is_none()) {
+            spread.nodes_of.entry(node.org.township()).or_default().push((n, node.org.clone()));
         }
         spread
     }
@@ -83,12 +91,12 @@ impl Spread {
 
     /// A reader has put a segment into its journal that came from another node. None if it had it before.
     pub fn arrived(&mut self, node: usize, from: Option<usize>, row: &Row) -> Option<Step> {
-        let way = self.on_the_way.get_mut(&row.print)?;
+        let way = self.on_the_way.get_mut(&row.print).filter(|way| way.readers.binary_search(&node).is_ok())?;
         let hops = from.and_then(|from| way.got.get(&from)).map_or(1, |hops| hops + 1);
         if way.got.insert(node, hops).is_some() {
             return None;
         }
-        let last = way.got.len() >= way.readers.len();
+        let last = way.got.len() >= way.expected();
         let step = Step { author: way.author, written: way.written, hops, last };
         if last {
             self.on_the_way.remove(&row.print);
@@ -100,7 +108,7 @@ impl Spread {
     /// it.
     pub fn lost(&mut self, row: &Row) -> u64 {
         let way = self.on_the_way.remove(&row.print);
-        way.map_or(0, |way| (way.readers.len() - way.got.len()) as u64)
+        way.map_or(0, |way| (way.expected() - way.got.len()) as u64)
     }
 
     /// How far readers are behind, in milliseconds: the ages of the oldest segment that each lacks of each document,

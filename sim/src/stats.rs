@@ -115,6 +115,16 @@ sometimes! {
     RosterEdited "a roster row was acknowledged";
     /// An entry was taken back by one that is dated in an earlier month.
     ReversedAtClose "an entry was taken back while its month was being closed";
+    /// A copy of a node's disk was started beside it.
+    Cloned "a copy of a node's disk was started beside it";
+    /// A township met both and keeps them out.
+    KeptTwinsOut "a township had met a node and its copy, and kept both out";
+    /// One of the two was refused what would have spent points.
+    RefusedTwin "a node that had been told of its copy refused to spend";
+    /// Both had spent the same points.
+    SpentByBoth "a node and its copy spent the same points";
+    /// A township let a node in again.
+    Readmitted "a township let a node in again that had run twice";
     /// An alarm was raised that a fault of the plan explains.
     AlarmRaised "an alarm was raised that a fault explains";
     /// The core came to rest on its own.

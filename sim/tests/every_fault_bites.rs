@@ -270,6 +270,35 @@ fn a_bit_that_turns_is_found_and_fetched_again() {
     bites(&[Sometimes::StartedDamaged], fault(Fault::BitFlip { node: 1 }));
 }
 
+/// Every copy comes to be known, and in the end one of each node is left that has everything both had written.
+#[test]
+fn a_copy_beside_its_original() {
+    let both = [Sometimes::Cloned, Sometimes::KeptTwinsOut, Sometimes::RefusedTwin, Sometimes::Readmitted];
+    for node in [1, 4] {
+        let clone = Fault::Clone { node, age: 2 * SECOND, beside: LASTS };
+        let reports = bites(&both, fault(clone));
+        assert!(reports.iter().all(|report| report.nodes == 5), "the copy is no node of the township");
+    }
+}
+
+/// While neither has a line, both spend the same points; the township's figures show it, and no more than that.
+#[test]
+fn a_copy_that_nobody_has_met() {
+    bites(&[Sometimes::SpentByBoth], |plan| {
+        plan.workload.redeem_permille = 600;
+        plan.faults.push((15 * SECOND, Fault::Cut { island: [1].into(), way: Way::Both, lasts: LASTS }));
+        plan.faults.push((20 * SECOND, Fault::Clone { node: 1, age: 0, beside: LASTS }));
+    });
+}
+
+#[test]
+fn a_copy_of_one_whom_the_core_does_not_need_is_put_away_afterwards() {
+    bites(&[Sometimes::CoreRestedAlone, Sometimes::Cloned], |plan| {
+        plan.phases.core_permille = 500;
+        (1..=4).for_each(|node| plan.faults.push((40 * SECOND, Fault::Clone { node, age: SECOND, beside: LASTS })));
+    });
+}
+
 #[test]
 fn the_core_comes_to_rest_on_its_own() {
     bites(&[Sometimes::CoreRestedAlone], |plan| plan.phases.core_permille = 500);

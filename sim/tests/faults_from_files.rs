@@ -26,6 +26,12 @@ const KINDS: &[(&str, &str, &str, &[Sometimes])] = &[
     ("crash", "lasts = \"1s..5s\"\ntimes = 9", "", &[Sometimes::CrashHitUnsynced, Sometimes::RetriedAfterCrash]),
     ("restore", "at = \"village-2\"\nlasts = \"5s\"", "", &[Sometimes::Restored, Sometimes::Thawed]),
     (
+        "clone",
+        "at = \"village-2\"\nbackup = \"10s\"\nwhen = \"20s\"\nlasts = \"20s\"",
+        "",
+        &[Sometimes::Cloned, Sometimes::KeptTwinsOut, Sometimes::RefusedTwin, Sometimes::Readmitted, Sometimes::Thawed],
+    ),
+    (
         "upgrade",
         "at = \"village-1\"\nlasts = \"5s\"",
         "",
@@ -114,6 +120,12 @@ fn keys_that_a_kind_does_not_take_or_lacks_are_named() {
     assert!(said("kind = \"crash\"\nlasts = \"9s\"\nnth = 2").contains("nth says nothing for kind = \"crash\""), "nth");
     assert!(said("kind = \"io-error\"\nnth = 0").contains("counted from 1"), "0");
     assert!(said("kind = \"clock\"\nshows = \"soon\"\nlasts = \"9s\"").contains("or \"1970\""), "soon");
+    assert!(
+        said("kind = \"crash\"\nlasts = \"9s\"\nbackup = \"1s\"").contains("only for \"restore\" and \"clone\""),
+        "backup"
+    );
+    assert!(said("kind = \"clone\"").contains("lasts is missing"), "clone");
+    assert!(said("kind = \"clone\"\nat = \"township\"\nlasts = \"9s\"").contains("all but townships can"), "clone");
     for kind in ["revoke", "equivocate"] {
         assert!(said(&format!("kind = \"{kind}\"\nat = \"township\"")).contains("names nobody who can"), "{kind}");
     }

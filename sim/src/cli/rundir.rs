@@ -82,7 +82,7 @@ impl<'w> RunDir<'w> {
         });
         write_whole(&dir.join(MANIFEST), format!("{manifest:#}\n").as_bytes())?;
         Ok(RunDir {
-            names: plan.nodes.iter().map(|node| node.name.clone()).collect(),
+            names: plan.clone().with_copies().nodes.into_iter().map(|node| node.name).collect(),
             manifest,
             extent,
             series: Table::create(&dir.join(SERIES), u64::MAX)?,

@@ -12,7 +12,8 @@ use crate::workload::Wish;
 
 impl Engine {
     pub(super) fn operate(&mut self, node: usize) {
-        let fresh = (self.plan.phases.warm_up..self.plan.phases.load_until()).contains(&self.now());
+        let working = !self.copies.is_parting(node);
+        let fresh = working && (self.plan.phases.warm_up..self.plan.phases.load_until()).contains(&self.now());
         let later = self.now() < self.plan.phases.load_until();
         if self.nodes[node].replica.is_none() {
             // The clerk comes back with the power.
@@ -85,6 +86,7 @@ impl Engine {
             match refusal.code() {
                 Code::InsufficientRights => self.stats.met(Sometimes::RefusedForRights),
                 Code::Frozen => self.stats.met(Sometimes::RefusedFrozen),
+                Code::TwinRunning => self.stats.met(Sometimes::RefusedTwin),
                 _ => {}
             }
             let code = refusal.code().as_str();

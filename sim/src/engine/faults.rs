@@ -36,6 +36,7 @@ impl Engine {
             Fault::Crash { node, down } => self.outage(node, down, false),
             Fault::Backup { node } => self.nodes[node].back_up(),
             Fault::Restore { node, down } => self.outage(node, down, true),
+            Fault::Clone { node, age, .. } => self.copy_disk(at, node, age),
             Fault::Upgrade { node, down } => {
                 // With no power there is nothing to replace.
                 if self.nodes[node].replica.is_some() {
@@ -72,6 +73,7 @@ impl Engine {
                 self.conns_of[node].clone().into_iter().for_each(|conn| self.close(node, conn));
             }
             Fault::DiskFull { node, .. } => self.redial_all_of(node),
+            Fault::Clone { .. } => self.begin_to_part(at),
             _ => {}
         }
     }
@@ -243,7 +245,10 @@ impl Engine {
     pub(super) fn closed_by(&mut self, node: usize, peer: PeerId, refusal: &Refusal) {
         let (conn, side) = (peer.0 / 2, usize::from(peer.0 % 2 == 1));
         let other = self.conns.get(&conn).map(|conn| conn.nodes[1 - side]);
-        if !other.is_some_and(|other| self.oracle.is_hostile(other)) {
+        let twin = |other| refusal.code() == Code::TwinRunning && self.runs_twice(other);
+        if other.is_some_and(twin) {
+            self.turns_away(conn, 1 - side);
+        } else if !other.is_some_and(|other| self.oracle.is_hostile(other)) {
             let what = format!("node {node} closed a connection: {refusal}");
             self.oracle.broke(7, "lives", self.queue.now(), what);
         }
@@ -270,6 +275,7 @@ impl Engine {
             Fault::Equivocate { .. } => code == Code::Forked,
             Fault::Flood { .. } => code == Code::OutOfScope,
             Fault::Forge { .. } => matches!(code, Code::BadSignature | Code::BadSegment),
+            Fault::Clone { .. } => code == Code::TwinRunning,
             _ => false,
         })
     }
@@ -279,9 +285,14 @@ impl Engine {
         let explained = match alarm {
             Alarm::Forked { .. } => self.is_explained(Code::Forked),
             Alarm::Quarantined { refusal, .. } => self.is_explained(refusal.code()),
-            Alarm::Cloned | Alarm::Revoked => self.oracle.is_hostile(node),
-            // No plan runs a node twice: a restart must not look like it.
-            Alarm::Twins { .. } => false,
+            Alarm::Revoked => self.oracle.is_hostile(node),
+            Alarm::Cloned => self.oracle.is_hostile(node) || self.runs_twice(node),
+            // A restart must not look like it.
+            Alarm::Twins { node: twin } => {
+                self.nodes[node].twins.insert(*twin);
+                self.stats.met(Sometimes::KeptTwinsOut);
+                (0..self.nodes.len()).any(|n| self.nodes[n].id() == *twin && self.runs_twice(n))
+            }
         };
         if explained {
             self.stats.met(Sometimes::AlarmRaised);

@@ -13,6 +13,7 @@
 //! | `datagrams` | carries it over QUIC, in datagrams that are lost |
 //! | `power` | crashes, starts, restores, duty cycles |
 //! | `faults` | beginning and ending what goes wrong |
+//! | `copies` | a node and a copy of its disk, beside each other and apart again |
 //! | `rest` | when everything is at rest, and what must hold then |
 //! | `watching` | samples and deliveries for the observer |
 
@@ -35,9 +36,11 @@ use crate::stats::Stats;
 use crate::trace::Trace;
 use crate::workload::{self, Clerk, first_wishes};
 
+use copies::Copies;
 use wire::{Conn, Signal};
 
 mod clerks;
+mod copies;
 mod datagrams;
 mod faults;
 mod power;
@@ -55,10 +58,12 @@ enum Event {
     Dial(usize),
     Wire { conn: u64, side: usize, signal: Signal },
     Start { node: usize, life: u64, restored: bool },
+    Part(usize),
     Wake { node: usize },
     // What goes on whether or not anything is left to do.
     Fault(usize),
     FaultEnds(usize),
+    CopyStarts(usize),
     Flap(usize),
     Flood { fault: usize, left: u64 },
     Power { node: usize, on: bool },
@@ -74,6 +79,7 @@ impl Event {
             self,
             Event::Fault(_)
                 | Event::FaultEnds(_)
+                | Event::CopyStarts(_)
                 | Event::Flap(_)
                 | Event::Flood { .. }
                 | Event::Power { .. }
@@ -137,6 +143,8 @@ pub struct Engine {
     kept_away: BTreeSet<usize>,
     /// Nodes whose start waits for some of these, and whether they start from a backup.
     put_off: Vec<(usize, bool)>,
+    /// Copies of disks, and what became of them.
+    copies: Copies,
     redeemed: Redeemed,
     disk_rng: Vec<Rng>,
     /// Nodes that could not spend when last looked at.
@@ -160,6 +168,7 @@ impl Engine {
     /// # Errors
     /// When a node does not start, which only a broken plan brings about.
     pub fn new(plan: Plan) -> Result<Engine, Refusal> {
+        let plan = plan.with_copies();
         let township_of = townships(&plan);
         let anchors: Vec<[u8; 32]> =
             plan.nodes.iter().map(|spec| key_of(plan.seed, &spec.name).verifying_key().to_bytes()).collect();
@@ -170,6 +179,11 @@ impl Engine {
             .map(|(spec, township)| SimNode::new(plan.seed, spec, anchors[*township], plan.mutant))
             .collect::<Result<_, _>>()?;
         nodes.iter_mut().for_each(|node| node.govern(&plan.policy));
+        for (n, spec) in plan.nodes.iter().enumerate() {
+            if let Some(original) = spec.copy_of {
+                nodes[n] = nodes[original].second(plan.seed, spec);
+            }
+        }
         let mut clerks = workload::clerks(&plan);
         for (clerk, wishes) in clerks.iter_mut().zip(first_wishes(&plan, &nodes)) {
             clerk.pending.extend(wishes);
@@ -200,7 +214,7 @@ impl Engine {
             conns_of: vec![BTreeSet::new(); nodes.len()],
             cells: vec![0; plan.cells.len()],
             oracle: Oracle::new(nodes.iter()),
-            spread: Spread::among(plan.nodes.iter().map(|spec| &spec.org)),
+            spread: Spread::among(&plan.nodes),
             queue: Scheduler::default(),
             background: 0,
             township_of,
@@ -218,6 +232,7 @@ impl Engine {
             flapped: BTreeSet::new(),
             kept_away: BTreeSet::new(),
             put_off: Vec::new(),
+            copies: Copies::of(&plan),
             redeemed: Redeemed::new(),
             busy_until: 0,
             greeting: false,
@@ -291,7 +306,7 @@ impl Engine {
             violations: self.oracle.violations().to_vec(),
             broken: self.oracle.broken(),
             virtual_micros,
-            nodes: self.nodes.len(),
+            nodes: self.plan.nodes.iter().filter(|spec| spec.copy_of.is_none()).count(),
             stats: self.stats,
         }
     }
@@ -337,6 +352,8 @@ impl Engine {
             Event::Wake { node } => self.wake(node),
             Event::Fault(fault) => self.fault(fault),
             Event::FaultEnds(fault) => self.fault_ends(fault),
+            Event::CopyStarts(fault) => self.copy_starts(fault),
+            Event::Part(fault) => self.part(fault),
             Event::Flap(fault) => self.flap(fault),
             Event::Flood { fault, left } => self.flood(fault, left),
             Event::Power { node, on } => self.power(node, on),
@@ -452,6 +469,8 @@ fn kind(event: &Event) -> &'static str {
         Event::Wake { .. } => "wake",
         Event::Fault(_) => "fault",
         Event::FaultEnds(_) => "fault ends",
+        Event::CopyStarts(_) => "copy starts",
+        Event::Part(_) => "part",
         Event::Flap(_) => "flap",
         Event::Flood { .. } => "flood",
         Event::Power { .. } => "power",

@@ -70,6 +70,9 @@ impl Engine {
     }
 
     pub(super) fn switch_on(&mut self, at: usize, restored: bool) {
+        if self.copies.is_kept_off(at, restored) {
+            return;
+        }
         let now = self.now();
         let damaged = self.nodes[at].finds_damage();
         if let Err(refusal) = self.nodes[at].start(&mut self.opened) {
@@ -79,6 +82,9 @@ impl Engine {
         self.told.event(now, at, "start", None, || if restored { "restored".into() } else { "".into() });
         if let Some(replica) = &self.nodes[at].replica {
             self.clocks[at].starts(now, replica.clock().millis());
+            if self.plan.nodes[at].copy_of.is_some() {
+                self.oracle.lives_beside(at, replica.actor());
+            }
         }
         if restored || damaged {
             self.stats.met(if restored { Sometimes::Restored } else { Sometimes::StartedDamaged });

@@ -29,12 +29,15 @@ impl Engine {
                 let spec = &self.plan.links[*link];
                 [spec.dials, spec.answers]
             });
-            let beside: BTreeSet<usize> = beside.filter(|node| !core.contains(node)).collect();
+            let beside: BTreeSet<usize> = beside.map(|node| self.plan.original(node)).collect();
+            let beside: BTreeSet<usize> = beside.difference(&core).copied().collect();
             let beside: Vec<usize> = beside.into_iter().collect();
             let Some(next) = rng.pick(&beside) else { break };
             core.insert(*next);
         }
-        for node in (0..self.nodes.len()).filter(|node| !core.contains(node)) {
+        let outside: Vec<usize> =
+            (0..self.nodes.len()).filter(|node| !core.contains(&self.plan.original(*node))).collect();
+        for node in outside {
             self.crash(node);
             self.kept_away.insert(node);
         }
@@ -63,6 +66,9 @@ impl Engine {
         for (node, restored) in std::mem::take(&mut self.put_off) {
             self.after(0, Event::Start { node, life: self.nodes[node].life, restored });
         }
+        for fault in self.copies.take_put_off() {
+            self.after(0, Event::Part(fault));
+        }
         false
     }
 
@@ -81,7 +87,8 @@ impl Engine {
         let mut first: BTreeMap<&DocId, &Doc> = BTreeMap::new();
         let mut holders: BTreeMap<&DocId, usize> = BTreeMap::new();
         let running = || {
-            let up = self.nodes.iter().enumerate().filter(|(n, _)| !self.oracle.is_hostile(*n));
+            let counts = |n: usize| !self.oracle.is_hostile(n) && self.plan.nodes[n].copy_of.is_none();
+            let up = self.nodes.iter().enumerate().filter(move |(n, _)| counts(*n));
             up.filter_map(|(n, node)| Some((n, node.replica.as_ref()?)))
         };
         for (id, doc) in running().flat_map(|(_, replica)| replica.docs()) {
@@ -99,7 +106,8 @@ impl Engine {
     pub(super) fn check_rest(&mut self) {
         let now = self.now();
         let forked = self.plan.faults.iter().any(|(_, fault)| fault.is_hostile());
-        let honest: Vec<usize> = (0..self.nodes.len()).filter(|n| !self.oracle.is_hostile(*n)).collect();
+        let honest = |n: &usize| !self.oracle.is_hostile(*n) && self.plan.nodes[*n].copy_of.is_none();
+        let honest: Vec<usize> = (0..self.nodes.len()).filter(honest).collect();
         let mut broke = |what: String| self.oracle.broke(6, "silence", now, what);
         for n in &honest {
             let (node, clerk) = (&self.nodes[*n], &self.clerks[*n]);

@@ -22,7 +22,8 @@ impl Engine {
             self.stats.segments += 1;
             self.stats.changes += header.last - header.first + 1;
             self.spread.written(now, node, row);
-            let others = self.spread.readers(&header.doc).len().saturating_sub(1) as u64;
+            let readers = self.spread.readers(&header.doc);
+            let others = (readers.len() - usize::from(readers.binary_search(&node).is_ok())) as u64;
             self.stats.shared += u64::from(others > 0);
             self.stats.due += others;
             let debt = |record| matches!(Entry::from_record(record), Some(Entry::Reversal(r)) if r.debt > Points::ZERO);

@@ -128,6 +128,8 @@ pub(super) struct Conn {
     pub(super) heard: [bool; 2],
     /// Ends that have been told that it is gone.
     pub(super) noticed: [bool; 2],
+    /// Ends that the other has turned away, since two of them run; they hear of it when they notice.
+    pub(super) turned_away: [bool; 2],
     /// What carries it.
     pub(super) wire: Box<dyn Wire>,
 }
@@ -135,7 +137,7 @@ pub(super) struct Conn {
 impl Conn {
     pub(super) fn new(link: usize, nodes: [usize; 2], peers: [PeerId; 2], wire: Box<dyn Wire>) -> Conn {
         let none = [false; 2];
-        Conn { link, nodes, peers, alive: true, up: none, heard: none, noticed: none, wire }
+        Conn { link, nodes, peers, alive: true, up: none, heard: none, noticed: none, turned_away: none, wire }
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use xiangyue_protocol::frame::{Frame, Hello, VERSION};
 use xiangyue_protocol::replica::{PeerId, Replica};
-use xiangyue_protocol::{Code, Refusal};
+use xiangyue_protocol::{Code, Level, Refusal};
 
 use super::datagrams::Datagrams;
 use super::stream::Stream;
@@ -104,7 +104,7 @@ impl Engine {
         let off = self.nodes[a].replica.is_none() || self.nodes[b].replica.is_none();
         let away =
             (!self.links[link].there && !self.greeting) || self.troubles().cut(a, b) || self.troubles().cut(b, a);
-        if connected || off || away || self.refuses(b, a) || self.refuses(a, b) {
+        if connected || off || away || self.refuses(b, a) || self.refuses(a, b) || self.knows_better(a, b) {
             return;
         }
         let state = &mut self.links[link];
@@ -175,6 +175,9 @@ impl Engine {
         let Some(c) = self.conns.get(&conn).filter(|c| c.nodes[side] == node) else { return };
         let (to, link) = (c.nodes[1 - side], c.link);
         self.oracle.sent(now, node, to, &parcel, &self.nodes[node]);
+        if matches!(parcel, Parcel::Frame(Frame::Hello(_))) {
+            self.oracle.greets(now, node, peer, to);
+        }
         if !c.wire.takes(1 - side) {
             if !c.noticed[side] {
                 self.stats.met(Sometimes::SentIntoTheVoid);
@@ -263,6 +266,7 @@ impl Engine {
             return;
         }
         let is_segment = parcel.is_segment();
+        let greets = matches!(parcel, Parcel::Frame(Frame::Hello(_)));
         let redundant = |replica: &Replica| replica.counters().redundant;
         let before = self.nodes[node].replica.as_ref().map(redundant);
         if let Err(refusal) = self.nodes[node].deliver(&mut self.opened, now, peer, parcel) {
@@ -276,6 +280,9 @@ impl Engine {
                     }
                 }
             }
+        }
+        if greets && self.nodes[node].org.level() == Level::Township {
+            self.oracle.greeted_by(node, from, self.nodes[from].actor());
         }
         if let (Some(before), Some(replica)) = (before, &self.nodes[node].replica) {
             self.stats.met_times(Sometimes::Redundant, redundant(replica) - before);
@@ -335,11 +342,14 @@ impl Engine {
         let keeps = self.plan.mutant == Some(Mutant::KeepSessionAcrossBreak);
         let Some(c) = self.conns.get_mut(&conn).filter(|c| !c.noticed[side] && !keeps) else { return };
         c.noticed[side] = true;
-        let (node, peer, was_up) = (c.nodes[side], c.peers[side], c.up[side]);
+        let (node, peer, was_up, turned_away) = (c.nodes[side], c.peers[side], c.up[side], c.turned_away[side]);
         self.oracle.gone(node, peer);
         self.conns_of[node].remove(&conn);
         if was_up && let Some(replica) = self.nodes[node].replica.as_mut() {
             replica.disconnected(peer);
+        }
+        if turned_away {
+            self.told_of_twin(node);
         }
         self.forget_if_over(conn);
         self.drain(node);

@@ -12,11 +12,13 @@
 //! | 4 nobody writes outside their scope | `writes` | a segment taken in is byte for byte one that its author wrote, within its author's scope, and of a revoked author it came from the township |
 //! | 5 nobody reads outside their scope | `reads` | no segment or vector is sent to, or kept by, one that may not read the document |
 //! | 6 convergence | `order`, `agree` | each author's changes arrive in order and never go back; at the end equal heads, values and digests at all readers, nothing awaited, silence, the same again from disk |
-//! | 7 no node poisons others | `lives` | no number is used twice with another content; a restored node spends nothing before its own lost entries are back; no alarm and no refusal among honest nodes |
+//! | 7 no node poisons others | `lives` | no number is used twice with another content; a restored node spends nothing before its own lost entries are back; a township that has met a node and its copy greets neither, and who has been told spends nothing; no alarm and no refusal among honest nodes |
 //! | 8 bounded | `bounds` | sessions beyond the connections that there are, held effects, staged records, quarantine, frames on the way to one peer |
 //! | 9 every figure names its horizon | `horizon` | "caught up" is said only by a node that has all that the peer had when it greeted; "last heard" is not later than the last frame |
 //!
-//! A node that the plan makes hostile ([`Oracle::hostile`]) is judged by nobody; the others still are.
+//! A node that the plan makes hostile ([`Oracle::hostile`]) is judged by nobody; the others still are. A copy that runs
+//! beside its original is judged like any node, and what both write belongs to one holder of rights: what may then be
+//! seen, and how much, is said in `rights`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -93,17 +95,37 @@ struct People {
     orgs: Vec<OrgCode>,
     ids: Vec<NodeId>,
     by_id: BTreeMap<NodeId, usize>,
+    /// The node that each is, or is a copy of.
+    originals: Vec<usize>,
+    /// Lives of copies.
+    copies: BTreeMap<Actor, usize>,
     hostile: BTreeSet<usize>,
 }
 
 impl People {
     fn is_hostile(&self, node: usize) -> bool {
-        self.hostile.contains(&node)
+        self.hostile.contains(&self.originals[node])
     }
 
     /// The position of an author; none for one that the plan does not know.
     fn author(&self, actor: Actor) -> Option<usize> {
-        self.by_id.get(&actor.node).copied()
+        self.copies.get(&actor).or_else(|| self.by_id.get(&actor.node)).copied()
+    }
+
+    /// Whether the plan has nodes that run on copies of others' disks.
+    fn has_copies(&self) -> bool {
+        self.originals.len() > self.by_id.len()
+    }
+
+    /// A node and its copies.
+    fn processes(&self, original: usize) -> impl Iterator<Item = usize> {
+        let copies = (0..self.originals.len()).filter(move |n| self.originals[*n] == original && *n != original);
+        std::iter::once(original).chain(copies.take(if self.has_copies() { usize::MAX } else { 0 }))
+    }
+
+    /// Whether a node has been running beside a copy of itself, or is one.
+    fn is_doubled(&self, node: usize) -> bool {
+        self.copies.values().any(|copy| self.originals[*copy] == self.originals[node])
     }
 }
 
@@ -122,13 +144,13 @@ pub struct Oracle {
 }
 
 impl Oracle {
-    /// Oracles for these nodes.
+    /// Oracles for these nodes. Of several with one id the first is the original, the others run on copies of its disk.
     pub fn new<'a>(nodes: impl Iterator<Item = &'a SimNode>) -> Oracle {
         let mut people = People::default();
         for (n, node) in nodes.enumerate() {
             people.orgs.push(node.org.clone());
             people.ids.push(node.id());
-            people.by_id.insert(node.id(), n);
+            people.originals.push(*people.by_id.entry(node.id()).or_insert(n));
         }
         Oracle { people, ..Oracle::default() }
     }
@@ -151,7 +173,7 @@ impl Oracle {
 
     /// From now on this node does as it likes: it is a clone, a forger or an equivocator.
     pub fn hostile(&mut self, node: usize) {
-        self.people.hostile.insert(node);
+        self.people.hostile.insert(self.people.originals[node]);
     }
 
     /// Whether a node is one of those.
@@ -176,6 +198,7 @@ impl Oracle {
             return;
         }
         for (command, answer) in commands.iter().zip(answers) {
+            self.lives.check_answer(&mut self.broken, n, command, answer);
             self.shadow.asked(n, command);
             once::check_answer(&mut self.broken, &self.shadow, n, command, answer);
         }
@@ -214,7 +237,7 @@ impl Oracle {
         if own {
             self.scope.authored(segment);
             self.lives.check_number(broken, n, segment);
-            self.lives.check_spending(broken, n, segment, replica);
+            self.lives.check_spending(broken, n, segment, node);
             // A merchant's ask moves nothing, and a later one takes its place.
             for record in segment.records.iter().flatten().filter(|record| Ask::from_record(record).is_none()) {
                 let entry = Entry::from_record(record);
@@ -253,9 +276,48 @@ impl Oracle {
     /// calls it `peer`.
     pub fn connects(&mut self, n: usize, own: PeerId, to: usize, peer: PeerId, node: &SimNode) {
         self.bounds.connected(n, own);
+        self.lives.connects(n, own, self.people.originals[to]);
         if let Some(replica) = node.replica.as_ref().filter(|_| !self.people.is_hostile(n)) {
             self.horizon.greeted(peer, n, &self.people.orgs[to], replica);
         }
+    }
+
+    /// A node greets another over a connection that it calls `own`.
+    pub fn greets(&mut self, at: Micros, n: usize, own: PeerId, to: usize) {
+        self.broken.at = at;
+        if !self.people.is_hostile(n) {
+            self.lives.check_greeting(&mut self.broken, n, own, to);
+        }
+    }
+
+    /// A township has been greeted by a node in its present life.
+    pub fn greeted_by(&mut self, township: usize, n: usize, actor: Actor) {
+        self.lives.greeted_by(township, self.people.originals[n], actor);
+    }
+
+    /// A copy of a node's disk was made: how much the node has given up until now, the copy knows of.
+    pub fn copied(&mut self, original: usize, copy: usize) {
+        self.rights.copied(original, copy);
+    }
+
+    /// A copy begins a life beside its original.
+    pub fn lives_beside(&mut self, copy: usize, actor: Actor) {
+        self.people.copies.insert(actor, copy);
+    }
+
+    /// A node has been told by its township that two of it run.
+    pub fn told_of_twin(&mut self, n: usize) {
+        self.lives.told_of_twin(n, self.people.originals[n]);
+    }
+
+    /// A township lets a node in again of which it had met two.
+    pub fn readmitted(&mut self, township: usize, original: usize) {
+        self.lives.readmitted(township, original, self.people.processes(original));
+    }
+
+    /// Accounts of which a node and its copy have spent the same points, as of what both have written.
+    pub fn spent_by_both(&self) -> usize {
+        self.rights.overdrawn().count()
     }
 
     /// A node has taken in a frame that came over a connection.
@@ -281,7 +343,7 @@ impl Oracle {
         self.bounds.check(&mut self.broken, n, node);
         self.shadow.settle(n, &node.disk);
         if let Some(replica) = &node.replica {
-            let lacks = [self.lives.lacks_own(n, replica), self.lives.lacks_any(n, replica)];
+            let lacks = [self.lives.lacks_own(n, node), self.lives.lacks_any(n, node)];
             self.rights.check_view(&mut self.broken, &self.people, n, replica, lacks);
         }
     }
@@ -300,6 +362,7 @@ impl Oracle {
             return;
         }
         self.bounds.restarted(n);
+        self.lives.restarted(n, node.twins.iter().filter_map(|id| self.people.by_id.get(id)).copied());
         self.order.restarted(n, replica);
         self.shadow.restarted(n, &node.disk);
         for op in durable::check_started(&mut self.broken, n, &mut self.shadow, replica) {

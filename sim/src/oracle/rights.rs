@@ -2,6 +2,10 @@
 //!
 //! It knows of an entry as soon as its author has appended it, so no replica can rightly show more. Rights that a
 //! node holds are counted at their highest: a grant counts for its holder before the holder has heard of it.
+//!
+//! **A node and its copy** hold their rights together, and do not see each other. Each gives up no more than it sees, so
+//! both together give up at most what the one of them has given up since the copy was made that gave up less: so far,
+//! and no further, their share may fall below zero. If it has, the township shows the account as overspent.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -55,6 +59,20 @@ pub(super) struct Rights {
     shown: BTreeMap<usize, BTreeSet<AccountId>>,
     /// What counts, so that nothing counts twice.
     counted: BTreeMap<(usize, smol_str::SmolStr), Act>,
+    /// Points that each node and each copy has given up on its own, by account.
+    given_up: BTreeMap<usize, BTreeMap<AccountId, Points>>,
+    /// What a node had given up when a copy was made of its disk.
+    known_to: BTreeMap<usize, BTreeMap<AccountId, Points>>,
+}
+
+/// The points that an entry takes from its author's share; less than none if it gives some back.
+fn gives_up(act: &Act) -> Points {
+    match act {
+        Act::Redeem(_, points) | Act::Grant(_, points, ..) => *points,
+        Act::Reverse { redemption: true, points, .. } => Points::ZERO - *points,
+        Act::Reverse { points, debt, .. } => *points - *debt,
+        Act::Award(..) | Act::Fact => Points::ZERO,
+    }
 }
 
 impl Book {
@@ -81,7 +99,7 @@ impl Book {
                 held.rights -= times(*points - *debt);
                 held.debt += times(*debt);
             }
-            Act::Grant(_, points, to) => {
+            Act::Grant(_, points, to, _) => {
                 self.held.entry(author).or_default().rights -= times(*points);
                 if let Some(to) = people.by_id.get(to) {
                     self.held.entry(*to).or_default().rights += times(*points);
@@ -102,13 +120,9 @@ impl Rights {
             self.homes.entry(account).or_insert_with(|| op.doc.org.clone());
         }
         let Some(account) = op.act.account() else { return };
-        let book = self.books.entry(account.clone()).or_default();
-        if let Some(before) = self.counted.insert((op.author, op.key.clone()), op.act.clone()) {
-            book.count(people, op.author, &before, -1);
-        }
-        book.count(people, op.author, &op.act, 1);
-        let spendable = book.held.get(&n).copied().unwrap_or_default().spendable();
-        if spendable < Points::ZERO && !self.untold.contains(account) {
+        self.change(people, op, Some(&op.act));
+        let spendable = self.spendable(people.originals[n], account);
+        if spendable + self.spent_by_both_at_most(people, n, account) < Points::ZERO && !self.untold.contains(account) {
             let what = format!("node {n} holds {spendable} of {account} once it has written {}", op.key);
             broken.broke(2, "rights", what);
         }
@@ -116,11 +130,62 @@ impl Rights {
 
     /// What an author wrote is gone.
     pub(super) fn forget(&mut self, people: &People, op: &Op) {
-        if let Some(act) = self.counted.remove(&(op.author, op.key.clone()))
-            && let Some(book) = act.account().and_then(|account| self.books.get_mut(account))
-        {
-            book.count(people, op.author, &act, -1);
+        self.change(people, op, None);
+    }
+
+    /// Under an author's number stands something else than before.
+    fn change(&mut self, people: &People, op: &Op, act: Option<&Act>) {
+        let original = people.originals[op.author];
+        let Some(account) = op.act.account() else { return };
+        let book = self.books.entry(account.clone()).or_default();
+        let key = (op.author, op.key.clone());
+        let before = match act {
+            Some(act) => self.counted.insert(key, act.clone()),
+            None => self.counted.remove(&key),
+        };
+        // The same written by a node and by its copy counts once.
+        let others = people.processes(original).filter(|n| *n != op.author);
+        let others: Vec<&Act> = others.filter_map(|n| self.counted.get(&(n, op.key.clone()))).collect();
+        let alone = |act: &&Act| !others.contains(act);
+        before.iter().filter(alone).for_each(|act| book.count(people, original, act, -1));
+        act.into_iter().filter(alone).for_each(|act| book.count(people, original, act, 1));
+        if people.has_copies() {
+            let given_up = self.given_up.entry(op.author).or_default().entry(account.clone()).or_default();
+            *given_up += act.map_or(Points::ZERO, gives_up) - before.as_ref().map_or(Points::ZERO, gives_up);
         }
+    }
+
+    fn spendable(&self, original: usize, account: &AccountId) -> Points {
+        let held = self.books.get(account).and_then(|book| book.held.get(&original));
+        held.copied().unwrap_or_default().spendable()
+    }
+
+    /// A copy of a node's disk was made.
+    pub(super) fn copied(&mut self, original: usize, copy: usize) {
+        self.known_to.insert(copy, self.given_up.get(&original).cloned().unwrap_or_default());
+    }
+
+    /// How far the share of a node and its copies may be below zero.
+    fn spent_by_both_at_most(&self, people: &People, n: usize, account: &AccountId) -> Points {
+        let original = people.originals[n];
+        let of = |given_up: Option<&BTreeMap<AccountId, Points>>| {
+            given_up.and_then(|accounts| accounts.get(account)).copied().unwrap_or_default()
+        };
+        let copies: Vec<usize> =
+            self.known_to.keys().copied().filter(|copy| people.originals[*copy] == original).collect();
+        let by = |n: &usize| of(self.given_up.get(n)).max(Points::ZERO);
+        let both = |copy: &usize| {
+            let others: Points = copies.iter().filter(|other| *other != copy).map(by).sum();
+            let since = of(self.given_up.get(&original)) - of(self.known_to.get(copy));
+            by(copy).min(since.max(Points::ZERO) + others)
+        };
+        copies.iter().map(both).sum()
+    }
+
+    /// Accounts of which somebody's share is below zero, as of all that was written.
+    pub(super) fn overdrawn(&self) -> impl Iterator<Item = &AccountId> {
+        let below = |book: &Book| book.held.values().any(|held| held.spendable() < Points::ZERO);
+        self.books.iter().filter(move |(_, book)| below(book)).map(|(account, _)| account)
     }
 
     /// An entry may have died with a disk.
@@ -170,8 +235,10 @@ impl Rights {
             let Some(totals) = replica.views().book.get(account) else { continue };
             let Some(book) = self.books.get(account) else { continue };
             let own = totals.share(replica.node()).held;
-            let most = book.held.get(&n).copied().unwrap_or_default().spendable();
-            if (!lacks_any && own < Points::ZERO) || (!lacks_own && own > most) {
+            let most = book.held.get(&people.originals[n]).copied().unwrap_or_default().spendable();
+            // What one of two writes comes to the other piece by piece, here spending and there what paid for it.
+            let alone = !people.is_doubled(n);
+            if alone && ((!lacks_any && own < Points::ZERO) || (!lacks_own && own > most)) {
                 let what = format!("node {n} takes itself to hold {own} of {account}; written were {most}");
                 broken.broke(2, "rights", what);
             }
@@ -211,6 +278,10 @@ impl Rights {
         let honest = |account: &&AccountId| {
             people.hostile.is_empty() || !(self.untold.contains(*account) || by_hostile.contains(*account))
         };
+        let overdrawn: BTreeSet<&AccountId> = self.overdrawn().collect();
+        let townships = replicas.iter().filter(|(n, _)| people.orgs[*n].level() == Level::Township);
+        let shown: BTreeMap<usize, BTreeSet<&AccountId>> =
+            townships.map(|(n, replica)| (*n, replica.views().overspent().collect())).collect();
         for (account, expected) in expected.iter().filter(|(account, _)| honest(account)) {
             for (n, replica) in replicas.iter().filter(|(n, _)| self.sees_all(&people.orgs[*n], account)) {
                 let totals = replica.views().totals(account);
@@ -218,8 +289,12 @@ impl Rights {
                 if sums != *expected {
                     broken.broke(2, "rights", format!("{account} at node {n}: {sums:?} instead of {expected:?}"));
                 }
-                if totals.is_overspent() && !self.untold.contains(*account) {
-                    broken.broke(2, "rights", format!("{account} is overspent at node {n}"));
+                let shown = shown.get(n).map_or_else(|| totals.is_overspent(), |shown| shown.contains(*account));
+                let is = overdrawn.contains(account);
+                if shown != is && !self.untold.contains(*account) {
+                    let what =
+                        if shown { "is shown as overspent and is not" } else { "is overspent, which is not shown" };
+                    broken.broke(2, "rights", format!("{account} {what} at node {n}"));
                 }
             }
         }

@@ -10,7 +10,7 @@ use xiangyue_protocol::replica::Replica;
 use xiangyue_protocol::schema::{AccountId, Entry, Points};
 use xiangyue_protocol::segment::{Header, Segment};
 use xiangyue_protocol::summary::{Slip, Summary};
-use xiangyue_protocol::{Actor, Command, DocId, NodeId};
+use xiangyue_protocol::{Actor, Command, Date, DocId, NodeId};
 
 use super::{People, holds};
 use crate::disk::Disk;
@@ -25,8 +25,8 @@ pub(super) enum Act {
     Redeem(AccountId, Points),
     /// An award taken back, of which a part had been spent; or a redemption.
     Reverse { of: SmolStr, redemption: bool, account: AccountId, points: Points, debt: Points },
-    /// Rights handed to another node.
-    Grant(AccountId, Points, NodeId),
+    /// Rights handed to another node. The day tells two grants apart that a node and its copy make under one number.
+    Grant(AccountId, Points, NodeId, Date),
     /// Anything that moves no points.
     Fact,
 }
@@ -36,7 +36,7 @@ impl Act {
         match entry {
             Some(Entry::Award(e)) => Act::Award(e.account, e.points, e.repaid),
             Some(Entry::Redemption(e)) => Act::Redeem(e.account, e.points),
-            Some(Entry::Grant(e)) => Act::Grant(e.account, e.points, e.to),
+            Some(Entry::Grant(e)) => Act::Grant(e.account, e.points, e.to, e.date),
             Some(Entry::Reversal(e)) => Act::Reverse {
                 of: e.of.into(),
                 redemption: e.redemption,

@@ -58,7 +58,8 @@ impl FaultKind {
     fn can_hit(self, role: Role) -> bool {
         match self {
             // The township vouches for itself, and what it writes nobody else may write.
-            FaultKind::Revoke | FaultKind::Flood => role != Role::Township,
+            // Nobody above it would notice that it runs twice.
+            FaultKind::Revoke | FaultKind::Flood | FaultKind::Clone => role != Role::Township,
             // Two tales are told of an account, and these are opened by villages and communities.
             FaultKind::Equivocate => matches!(role, Role::Village | Role::Community),
             _ => true,
@@ -78,20 +79,21 @@ pub(super) fn check(rule: &FaultRule) -> Result<(), (&'static str, String)> {
         return Err(("lasts", what.to_owned()));
     }
     let own = [
-        ("way", rule.way.is_some(), FaultKind::Cut),
-        ("backup", rule.backup.is_some(), FaultKind::Restore),
-        ("up", rule.up.is_some(), FaultKind::Flap),
-        ("down", rule.down.is_some(), FaultKind::Flap),
-        ("shows", rule.shows.is_some(), FaultKind::Clock),
-        ("nth", rule.nth.is_some(), FaultKind::IoError),
-        ("per_second", rule.per_second.is_some(), FaultKind::Flood),
+        ("way", rule.way.is_some(), &[FaultKind::Cut][..]),
+        ("backup", rule.backup.is_some(), &[FaultKind::Restore, FaultKind::Clone]),
+        ("up", rule.up.is_some(), &[FaultKind::Flap]),
+        ("down", rule.down.is_some(), &[FaultKind::Flap]),
+        ("shows", rule.shows.is_some(), &[FaultKind::Clock]),
+        ("nth", rule.nth.is_some(), &[FaultKind::IoError]),
+        ("per_second", rule.per_second.is_some(), &[FaultKind::Flood]),
     ];
-    if let Some((key, _, of)) = own.into_iter().find(|(_, given, of)| *given && *of != kind) {
-        let what = format!("says nothing for kind = \"{}\", only for \"{}\"", kind.as_str(), of.as_str());
+    if let Some((key, _, of)) = own.into_iter().find(|(_, given, of)| *given && !of.contains(&kind)) {
+        let of: Vec<String> = of.iter().map(|of| format!("\"{}\"", of.as_str())).collect();
+        let what = format!("says nothing for kind = \"{}\", only for {}", kind.as_str(), of.join(" and "));
         return Err((key, what));
     }
     let needed = |key: &str| matches!(key, "up" | "down" | "shows");
-    if let Some((key, ..)) = own.into_iter().find(|(key, given, of)| needed(key) && *of == kind && !given) {
+    if let Some((key, ..)) = own.into_iter().find(|(key, given, of)| needed(key) && of.contains(&kind) && !given) {
         return Err((key, format!("is missing: kind = \"{}\" needs it", kind.as_str())));
     }
     let nothing = [("up", rule.up), ("down", rule.down)];
@@ -211,7 +213,10 @@ impl Scene<'_> {
                 at_node(rule, *node, lasts, rng)
             }
         };
-        faults.push((at, fault));
+        // A copy is made some time before it is started.
+        let Fault::Clone { node, beside, .. } = fault else { return faults.push((at, fault)) };
+        let copied = rule.backup.map_or(at, |moment| self.moment(moment, rng).min(at));
+        faults.push((copied, Fault::Clone { node, age: at - copied, beside }));
     }
 }
 
@@ -244,6 +249,7 @@ fn at_node(rule: &FaultRule, node: usize, lasts: Micros, rng: &mut Rng) -> Fault
             let per_second = rule.per_second.unwrap_or(Range::of(10, 10)).draw(rng).min(SECOND);
             Fault::Flood { node, lasts, per_second }
         }
+        FaultKind::Clone => Fault::Clone { node, age: 0, beside: lasts },
         FaultKind::Crash | FaultKind::Cut | FaultKind::Flap | FaultKind::Break => Fault::Crash { node, down: lasts },
     }
 }

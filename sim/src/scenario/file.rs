@@ -264,7 +264,7 @@ pub struct FaultRule {
     pub chance: Amount<Share>,
     /// `cut`: which way nothing passes.
     pub way: Option<WayKey>,
-    /// `restore`: when the backup was made.
+    /// `restore`: when the backup was made; `clone`: when the copy was made.
     pub backup: Option<Moment>,
     /// `flap`: how long the way is open each time.
     pub up: Option<Range<Time>>,
@@ -308,6 +308,8 @@ pub enum FaultKind {
     Crash,
     /// The disk dies, and an old backup is put back.
     Restore,
+    /// A copy of the disk is started beside the node.
+    Clone,
     /// The node is stopped and started as a later version.
     Upgrade,
     /// The clock is wrong.
@@ -339,6 +341,7 @@ impl FaultKind {
             FaultKind::Break => "break",
             FaultKind::Crash => "crash",
             FaultKind::Restore => "restore",
+            FaultKind::Clone => "clone",
             FaultKind::Upgrade => "upgrade",
             FaultKind::Clock => "clock",
             FaultKind::DiskFull => "disk-full",

@@ -395,7 +395,7 @@ pub fn first_wishes(plan: &Plan, nodes: &[SimNode]) -> Vec<Vec<Wish>> {
     let mut named = BTreeSet::new();
     for (n, node) in nodes.iter().enumerate().filter(|(_, node)| node.org.level() == Level::Township) {
         if named.insert(node.org.clone()) {
-            wishes[n].extend([setup(directory(&node.org, nodes)), setup(rule_book(plan.since))]);
+            wishes[n].extend([setup(directory(&node.org, plan, nodes)), setup(rule_book(plan.since))]);
         }
     }
     for (account, village) in &plan.accounts {
@@ -407,10 +407,11 @@ pub fn first_wishes(plan: &Plan, nodes: &[SimNode]) -> Vec<Vec<Wish>> {
     wishes
 }
 
-fn directory(township: &OrgCode, nodes: &[SimNode]) -> Vec<Command> {
+fn directory(township: &OrgCode, plan: &Plan, nodes: &[SimNode]) -> Vec<Command> {
     let mut commands = Vec::new();
     let mut named = BTreeSet::new();
-    for node in nodes.iter().filter(|node| node.org.is_within(township)) {
+    let enrolled = nodes.iter().zip(&plan.nodes).filter(|(_, spec)| spec.copy_of.is_none()).map(|(node, _)| node);
+    for node in enrolled.filter(|node| node.org.is_within(township)) {
         let (code, public_key) = (node.org.clone(), node.public_key());
         if named.insert(code.clone()) {
             commands.push(Command::Org(Org { code: code.clone(), name: node.name.as_str().into(), version: 1 }));
