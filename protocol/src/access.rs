@@ -3,23 +3,28 @@
 //! | kind | written by | read by | carried by |
 //! |---|---|---|---|
 //! | directory, rules | their township | all under it | all under it |
-//! | accounts, roster | their village | village, township | its readers |
+//! | accounts | their village | village, township | its readers |
 //! | ledger | their village, its township | village, township | its readers |
+//! | roster, cases | their village, its township; a township's own cases it alone | village, township | its readers |
+//! | grid, charter | their village; comments on a charter its township too | village, township | its readers |
+//! | people | their village | their village | its readers |
+//! | bulletin | their township | all under it, its county | its readers |
 //! | counter | merchant (redemptions, asks), villages of the township (grants), township | those | its readers |
 //!
 //! A document that is not for everyone travels only between its readers until sealed bodies exist.
 
 use std::collections::BTreeMap;
 
+use crate::forms;
 use crate::id::{DocId, Kind, Shard};
 use crate::org::{Level, OrgCode};
 
 /// Whether `org` may write to `doc` at all; [`may_write_record`] says what.
 pub fn may_write(org: &OrgCode, doc: &DocId) -> bool {
     match doc.kind {
-        Kind::Directory | Kind::Rules => *org == doc.org,
-        Kind::Accounts | Kind::Roster => *org == doc.org,
-        Kind::Ledger => *org == doc.org || org.is_township_of(&doc.org),
+        Kind::Directory | Kind::Rules | Kind::Bulletin => *org == doc.org,
+        Kind::Accounts | Kind::Grid | Kind::People => *org == doc.org,
+        Kind::Ledger | Kind::Roster | Kind::Cases | Kind::Charter => *org == doc.org || org.is_township_of(&doc.org),
         Kind::Counter => *org == doc.org || org.is_township_of(&doc.org) || is_village_beside(org, doc),
     }
 }
@@ -28,6 +33,9 @@ pub fn may_write(org: &OrgCode, doc: &DocId) -> bool {
 ///
 /// Kinds that this version does not know are let through: they are kept and passed on, and count nothing.
 pub fn may_write_record(org: &OrgCode, doc: &DocId, record_kind: &str) -> bool {
+    if let Some(form) = forms::find(record_kind) {
+        return form.lies_in(doc) && form.may_write(org, doc);
+    }
     match (doc.kind, record_kind) {
         (Kind::Counter, "award") => false,
         (Kind::Counter, "redemption" | "reversal" | "ask") => *org == doc.org,
@@ -40,7 +48,11 @@ pub fn may_write_record(org: &OrgCode, doc: &DocId, record_kind: &str) -> bool {
 pub fn may_read(org: &OrgCode, doc: &DocId) -> bool {
     match doc.kind {
         Kind::Directory | Kind::Rules => org.is_within(&doc.org),
-        Kind::Accounts | Kind::Roster | Kind::Ledger => *org == doc.org || org.is_township_of(&doc.org),
+        Kind::Bulletin => org.is_within(&doc.org) || doc.org.parent().as_ref() == Some(org),
+        Kind::People => *org == doc.org,
+        Kind::Accounts | Kind::Roster | Kind::Ledger | Kind::Cases | Kind::Grid | Kind::Charter => {
+            *org == doc.org || org.is_township_of(&doc.org)
+        }
         Kind::Counter => *org == doc.org || org.is_township_of(&doc.org) || is_village_beside(org, doc),
     }
 }
@@ -140,7 +152,7 @@ mod tests {
     #[test]
     fn the_table_holds_for_every_role() {
         //                                        directory rules accounts ledger roster counter
-        assert_eq!(verdicts("110112119"), "wr wr -r wr -r wr ");
+        assert_eq!(verdicts("110112119"), "wr wr -r wr wr wr ");
         assert_eq!(verdicts("110112119201"), "-r -r wr wr wr wr ");
         assert_eq!(verdicts("110112119202"), "-r -r -- -- -- wr ");
         assert_eq!(verdicts("110112119M01"), "-r -r -- -- -- wr ");

@@ -2,6 +2,7 @@
 
 use smol_str::SmolStr;
 
+use crate::forms::Row;
 use crate::org::OrgCode;
 use crate::schema::{
     Account, AccountId, Award, Item, NodeEntry, Org, Points, Redemption, RequestId, Revocation, RosterRow, Rule,
@@ -40,6 +41,28 @@ pub struct GrantRequest {
     pub by: SmolStr,
 }
 
+/// What to do when a version of a row is there that says something else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Amend {
+    /// Refuse.
+    No,
+    /// Write the next version.
+    Latest,
+    /// Write the next version if this one is the latest.
+    Version(u32),
+}
+
+/// A wish to enter a row of a form, to correct one, or to withdraw one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PutRequest {
+    /// The village whose row it is; the node's own when none is named. A township names one, unless the row is its own.
+    pub village: Option<OrgCode>,
+    /// The row; its version is found when it is written.
+    pub row: Row,
+    /// Whether it corrects what is there.
+    pub amend: Amend,
+}
+
 /// One thing to write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
@@ -62,6 +85,8 @@ pub enum Command {
     },
     /// Add a row to the roster.
     Roster(RosterRow),
+    /// Enter a row of a form.
+    Put(PutRequest),
     /// Award points.
     Award(Award),
     /// Redeem points.

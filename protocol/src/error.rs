@@ -91,6 +91,12 @@ codes! {
     NoResult "XY-148" Input "the formula has no stored result" "open the file in a spreadsheet program, save it, and import it again" "公式没有保存计算结果" "请用表格软件打开文件并保存，再重新导入";
     OrgNamed "XY-149" Input "the organisation bears another name" "use that name; to rename it add --rename, and use the new name in tables and commands from then on" "该组织已用其他名称" "请使用现有名称；确需改名请加 --rename，此后表格和命令中都用新名称";
     NameForCode "XY-150" Input "a name stands where a code belongs" "give the person a code with a digit or a Latin letter; names do not belong here" "此处应填代码，不能填姓名" "请为人员编代码（含数字或字母）；姓名不在此登记";
+    UnknownForm "XY-170" Input "no such form" "form without a name lists them all" "没有这种表单" "不带名称执行 form 可列出全部";
+    UnknownField "XY-171" Input "the form has no such column" "form NAME shows its columns" "该表单没有这一列" "执行 form 加表单名可查看各列";
+    RowExists "XY-172" Input "a row with this key is there and says something else" "to correct it, enter it again with --amend and a reason; else give the new row a key of its own" "该编号的行已存在，且内容不同" "确需更正请加 --amend 和原因再录；否则请换编号";
+    RowChanged "XY-173" Input "the row was changed after you read it" "look at it again, then correct it" "该行在您查看之后已被修改" "请重新查看后再更正";
+    UnknownRow "XY-174" Input "no such row" "check the key; a case must be entered before its steps, in the same village" "没有这一行" "请核对编号；办理过程须在事项登记之后、由同一单位录入";
+    Accusation "XY-175" Input "an accusation is not kept at the village" "enter it at the township's node, without a village" "检举控告不在村里登记" "请在镇节点登记，不填村";
     BadSegment "XY-201" Peer "malformed segment" "the sender is at fault; its data is quarantined" "数据段格式错误" "责任在发送方，其数据已隔离";
     BadSignature "XY-202" Peer "signature does not match the author" "the sender or a relay altered it; refused" "签名与作者不符" "发送方或转发方改动了内容，已拒绝";
     UnknownAuthor "XY-203" Peer "author not in the directory" "it is asked for again once the directory has arrived" "作者不在名录中" "名录到达后会重新请求";
@@ -141,6 +147,12 @@ impl Refusal {
     /// A refusal about `detail`: a code, key or number, never a person's name.
     pub fn new(code: Code, detail: impl fmt::Display) -> Self {
         Refusal { code, detail: detail.to_string() }
+    }
+
+    /// The same, saying first what it is about.
+    #[must_use]
+    pub fn about(self, what: impl fmt::Display) -> Self {
+        Refusal { detail: format!("{what}: {}", self.detail), ..self }
     }
 
     /// The stable code.

@@ -115,12 +115,34 @@ pub enum Kind {
     Counter,
     /// Residents' roles, households, grids. One per village.
     Roster,
+    /// Petitions, disputes, errands, tasks and what else happened. One per village and year, and one of the township
+    /// for what no village may read.
+    Cases,
+    /// Risk cards. One per village.
+    Grid,
+    /// What concerns single people: needs, consents. One per village, and read there alone.
+    People,
+    /// The village charter. One per village.
+    Charter,
+    /// Closed months and published results. One per township and month.
+    Bulletin,
 }
 
 impl Kind {
     /// All kinds, in the order in which they are synced: what others need to be understood comes first.
-    pub const ALL: [Kind; 6] =
-        [Kind::Directory, Kind::Rules, Kind::Accounts, Kind::Counter, Kind::Ledger, Kind::Roster];
+    pub const ALL: [Kind; 11] = [
+        Kind::Directory,
+        Kind::Rules,
+        Kind::Accounts,
+        Kind::Counter,
+        Kind::Ledger,
+        Kind::Roster,
+        Kind::Cases,
+        Kind::Grid,
+        Kind::People,
+        Kind::Charter,
+        Kind::Bulletin,
+    ];
 
     /// The name in a document id.
     pub fn as_str(self) -> &'static str {
@@ -131,15 +153,23 @@ impl Kind {
             Kind::Ledger => "ledger",
             Kind::Counter => "counter",
             Kind::Roster => "roster",
+            Kind::Cases => "cases",
+            Kind::Grid => "grid",
+            Kind::People => "people",
+            Kind::Charter => "charter",
+            Kind::Bulletin => "bulletin",
         }
     }
 
-    /// The level of the organisation that a document of this kind belongs to.
-    pub fn level(self) -> Level {
+    /// Whether documents of this kind belong to organisations of this level.
+    pub fn is_of(self, level: Level) -> bool {
         match self {
-            Kind::Directory | Kind::Rules => Level::Township,
-            Kind::Accounts | Kind::Ledger | Kind::Roster => Level::Village,
-            Kind::Counter => Level::Merchant,
+            Kind::Directory | Kind::Rules | Kind::Bulletin => level == Level::Township,
+            Kind::Accounts | Kind::Ledger | Kind::Roster | Kind::Grid | Kind::People | Kind::Charter => {
+                level == Level::Village
+            }
+            Kind::Counter => level == Level::Merchant,
+            Kind::Cases => matches!(level, Level::Village | Level::Township),
         }
     }
 }
@@ -170,12 +200,16 @@ pub struct DocId {
 impl DocId {
     /// The document of `org` that takes entries of `kind` dated in `month`.
     pub fn of_month(org: &OrgCode, kind: Kind, month: Month) -> DocId {
-        let shard = match kind {
-            Kind::Directory | Kind::Accounts | Kind::Roster => Shard::Whole,
-            Kind::Rules => Shard::Year(month.year()),
-            Kind::Ledger | Kind::Counter => Shard::Month(month),
-        };
-        DocId { org: org.clone(), kind, shard }
+        DocId { org: org.clone(), kind, shard: DocId::shard_of(kind, month) }
+    }
+
+    /// The shard of `kind` that takes what is dated in `month`.
+    pub fn shard_of(kind: Kind, month: Month) -> Shard {
+        match kind {
+            Kind::Directory | Kind::Accounts | Kind::Roster | Kind::Grid | Kind::People | Kind::Charter => Shard::Whole,
+            Kind::Rules | Kind::Cases => Shard::Year(month.year()),
+            Kind::Ledger | Kind::Counter | Kind::Bulletin => Shard::Month(month),
+        }
     }
 
     /// The document of `org` for an unsharded `kind`.
@@ -210,13 +244,14 @@ impl FromStr for DocId {
         let org: OrgCode = parts.next().unwrap_or_default().parse().map_err(|_| refuse())?;
         let kind =
             parts.next().and_then(|name| Kind::ALL.into_iter().find(|k| k.as_str() == name)).ok_or_else(refuse)?;
-        let shard = match (kind, parts.next()) {
-            (Kind::Directory | Kind::Accounts | Kind::Roster, None) => Shard::Whole,
-            (Kind::Rules, Some(year)) if year.len() == 4 => Shard::Year(year.parse().map_err(|_| refuse())?),
-            (Kind::Ledger | Kind::Counter, Some(month)) => Shard::Month(month.parse().map_err(|_| refuse())?),
-            _ => return Err(refuse()),
+        let shard = match parts.next() {
+            None => Shard::Whole,
+            Some(year) if year.len() == 4 => Shard::Year(year.parse().map_err(|_| refuse())?),
+            Some(month) => Shard::Month(month.parse().map_err(|_| refuse())?),
         };
-        if parts.next().is_some() || org.level() != kind.level() {
+        let sort = |shard: &Shard| std::mem::discriminant(shard);
+        let usual = DocId::shard_of(kind, Month::FIRST);
+        if parts.next().is_some() || !kind.is_of(org.level()) || sort(&shard) != sort(&usual) {
             return Err(refuse());
         }
         Ok(DocId { org, kind, shard })
@@ -249,6 +284,9 @@ mod tests {
             "110112119201/ledger/2026-11",
             "110112119M01/counter/2026-02",
             "110112119201/roster",
+            "110112119201/cases/2021",
+            "110112119/cases/2021",
+            "110112119/bulletin/2021-04",
         ] {
             assert_eq!(text.parse::<DocId>().expect(text).to_string(), text);
         }
@@ -262,6 +300,8 @@ mod tests {
             "110112119201/ledger",
             "110112119201/ledger/2026-13",
             "110112119201/accounts/2026",
+            "110112119201/cases",
+            "110112119M01/cases/2026",
             "x",
         ] {
             assert_eq!(bad.parse::<DocId>().expect_err(bad).code(), Code::BadDocId);

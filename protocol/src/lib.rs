@@ -13,6 +13,7 @@ pub mod command;
 pub mod doc;
 pub mod error;
 pub mod escrow;
+pub mod forms;
 pub mod frame;
 pub mod id;
 pub mod mutant;
@@ -29,7 +30,7 @@ pub mod transport;
 pub mod views;
 mod wire;
 
-pub use command::{Command, GrantRequest, Outcome, ReverseRequest};
+pub use command::{Amend, Command, GrantRequest, Outcome, PutRequest, ReverseRequest};
 pub use error::{Code, Refusal, Side};
 pub use id::{Actor, DocId, Kind, NodeId, Shard};
 pub use org::{Level, OrgCode};

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use crate::escrow::Totals;
+use crate::forms::{Marks, Row};
 use crate::id::{DocId, Kind, NodeId};
 use crate::org::OrgCode;
 use crate::record::Record;
@@ -434,6 +435,7 @@ impl Fact {
             Kind::Accounts => Account::from_record(record).map(Fact::Account),
             Kind::Roster => RosterRow::from_record(record).map(Fact::Term),
             Kind::Ledger | Kind::Counter => None,
+            Kind::Cases | Kind::Grid | Kind::People | Kind::Charter | Kind::Bulletin => None,
         }
     }
 }
@@ -443,8 +445,44 @@ impl Fact {
 pub enum Summary {
     /// Of a ledger or counter.
     Points(Box<PointsSummary>),
-    /// Of a register: its facts by key. Two nodes may have written one key: both are kept.
-    Register(BTreeMap<SmolStr, Vec<(NodeId, Fact)>>),
+    /// Of a register.
+    Register(Box<Register>),
+}
+
+/// The summary of a register.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Register {
+    /// What the replica itself needs, by key. Two nodes may have written one key: both are kept.
+    pub facts: BTreeMap<SmolStr, Vec<(NodeId, Fact)>>,
+    /// Rows of forms.
+    pub marks: Marks,
+}
+
+impl Register {
+    /// How many records it has.
+    pub fn len(&self) -> usize {
+        self.facts.len() + self.marks.len()
+    }
+
+    /// Whether it has none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn absorb(&mut self, doc: &DocId, record: &Record, author: NodeId) -> Absorbed {
+        if let Some(fact) = Fact::from_record(doc.kind, record) {
+            let versions = self.facts.entry(record.key.clone()).or_default();
+            let row = (author, fact.clone());
+            if let Err(at) = versions.binary_search(&row) {
+                versions.insert(at, row);
+            }
+            return Absorbed::Fact(fact);
+        }
+        if let Some(row) = Row::from_record(record).filter(|row| row.form().lies_in(doc)) {
+            self.marks.enter(&row);
+        }
+        Absorbed::Void
+    }
 }
 
 /// What a record turned out to be.
@@ -467,25 +505,15 @@ impl Summary {
     pub fn empty(doc: &DocId) -> Summary {
         match doc.kind {
             Kind::Ledger | Kind::Counter => Summary::Points(Box::default()),
-            _ => Summary::Register(BTreeMap::new()),
+            _ => Summary::Register(Box::default()),
         }
     }
 
     /// Adds a record by `author` and says what it was.
-    pub fn absorb(&mut self, kind: Kind, record: &Record, author: NodeId) -> Absorbed {
+    pub fn absorb(&mut self, doc: &DocId, record: &Record, author: NodeId) -> Absorbed {
         match self {
             Summary::Points(points) => points.absorb(record, author),
-            Summary::Register(facts) => match Fact::from_record(kind, record) {
-                Some(fact) => {
-                    let versions = facts.entry(record.key.clone()).or_default();
-                    let row = (author, fact.clone());
-                    if let Err(at) = versions.binary_search(&row) {
-                        versions.insert(at, row);
-                    }
-                    Absorbed::Fact(fact)
-                }
-                None => Absorbed::Void,
-            },
+            Summary::Register(register) => register.absorb(doc, record, author),
         }
     }
 }

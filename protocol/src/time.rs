@@ -77,6 +77,14 @@ pub struct Month {
 }
 
 impl Month {
+    /// The first that can be named.
+    pub const FIRST: Month = Month { year: 0, month: 1 };
+
+    /// The first month of a year; none for one that is not written with four digits.
+    pub fn january(year: u16) -> Option<Month> {
+        (year <= 9999).then_some(Month { year, month: 1 })
+    }
+
     /// The month that a date lies in.
     pub fn of(date: Date) -> Month {
         Month { year: date.year().unsigned_abs(), month: date.month().unsigned_abs() }

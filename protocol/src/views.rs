@@ -142,8 +142,8 @@ impl Views {
                     self.auto.entry(key.clone()).or_default().merge(*auto);
                 }
             }
-            Summary::Register(facts) => {
-                for (_, fact) in facts.values().flatten() {
+            Summary::Register(register) => {
+                for (_, fact) in register.facts.values().flatten() {
                     self.absorb_fact(id, fact);
                 }
             }

@@ -195,7 +195,7 @@ proptest! {
             let mut summary = xiangyue_protocol::doc::Doc::empty(&doc);
             for segment in interleaved(&segments, &picks) {
                 for record in segment.records.iter().flatten() {
-                    summary.summary.absorb(doc.kind, record, segment.header.actor.node);
+                    summary.summary.absorb(&doc, record, segment.header.actor.node);
                 }
             }
             (Views::of([(&doc, &summary)].into_iter()), summary.summary)

@@ -56,8 +56,8 @@ pub(super) fn officers(replica: &Replica, at: Date) -> Body {
 fn in_office(replica: &Replica, at: Date) -> BTreeMap<OrgCode, Vec<&RosterRow>> {
     let mut terms: BTreeMap<(&OrgCode, &str, Date), &RosterRow> = BTreeMap::new();
     for (id, doc) in replica.docs().iter().filter(|(id, _)| id.kind == Kind::Roster) {
-        let Summary::Register(facts) = &doc.summary else { continue };
-        for (_, fact) in facts.values().flatten() {
+        let Summary::Register(register) = &doc.summary else { continue };
+        for (_, fact) in register.facts.values().flatten() {
             let Fact::Term(row) = fact else { continue };
             if ROLES.contains(&row.role.as_str()) {
                 let known = terms.entry((&id.org, row.person.as_str(), row.from)).or_insert(row);

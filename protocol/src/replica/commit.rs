@@ -145,7 +145,7 @@ impl Replica {
             undo.docs.insert(id.clone(), self.docs.get(&id).cloned());
         }
         let node = self.node;
-        let absorbed = self.doc_mut(&id).summary.absorb(id.kind, &record, node);
+        let absorbed = self.doc_mut(&id).summary.absorb(&id, &record, node);
         self.views.absorb(&id, &absorbed, node);
         self.review.note(&absorbed);
         self.staged.put(id, record);
@@ -172,6 +172,7 @@ impl Replica {
             }
             Command::Account { village, account } => self.open_account(village, account, today, undo),
             Command::Roster(row) => self.put_fact(DocId::whole(&self.member.org, Kind::Roster), row.to_record(), undo),
+            Command::Put(request) => self.put(request, today, undo),
             Command::Award(award) => self.award(award, today, undo),
             Command::Redeem(redemption) => self.redeem(redemption, today, undo),
             Command::Reverse(request) => self.reverse(request, today, undo),
@@ -186,7 +187,7 @@ impl Replica {
 
     pub(super) fn may_write(&self, id: &DocId, record: &Record) -> Result<(), Refusal> {
         let org = &self.member.org;
-        let may = id.org.level() == id.kind.level()
+        let may = id.kind.is_of(id.org.level())
             && access::may_write(org, id)
             && access::may_write_record(org, id, record.kind());
         if !may {
@@ -199,7 +200,7 @@ impl Replica {
     fn put_fact(&mut self, id: DocId, record: Record, undo: &mut Option<Undo>) -> Result<Outcome, Refusal> {
         self.may_write(&id, &record)?;
         let known = match self.docs.get(&id).map(|doc| &doc.summary) {
-            Some(Summary::Register(facts)) => facts.get(&record.key),
+            Some(Summary::Register(register)) => register.facts.get(&record.key),
             _ => None,
         };
         if let Some(versions) = known {

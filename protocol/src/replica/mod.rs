@@ -16,7 +16,7 @@ use crate::access;
 use crate::doc::Doc;
 use crate::error::{Code, Refusal};
 use crate::frame::Frame;
-use crate::id::{Actor, DocId, Kind, NodeId};
+use crate::id::{Actor, DocId, Kind, NodeId, Shard};
 use crate::mutant::Mutant;
 use crate::org::OrgCode;
 use crate::policy::Policy;
@@ -28,6 +28,7 @@ mod commit;
 mod grant;
 mod print;
 mod propagate;
+mod put;
 mod receive;
 mod reissue;
 mod session;
@@ -327,6 +328,12 @@ impl Replica {
         &self.docs
     }
 
+    /// The documents of one organisation and kind, by shard.
+    pub fn docs_of(&self, org: &OrgCode, kind: Kind) -> impl Iterator<Item = (&DocId, &Doc)> {
+        let from = DocId { org: org.clone(), kind, shard: Shard::Whole };
+        self.docs.range(from.clone()..).take_while(move |(id, _)| id.org == from.org && id.kind == kind)
+    }
+
     /// What the documents say together.
     pub fn views(&self) -> &Views {
         &self.views
@@ -446,7 +453,7 @@ impl Replica {
             }
             doc.enter(header.actor, seq, change);
             for record in records {
-                let absorbed = doc.summary.absorb(header.doc.kind, record, header.actor.node);
+                let absorbed = doc.summary.absorb(&header.doc, record, header.actor.node);
                 views.absorb(&header.doc, &absorbed, header.actor.node);
                 review.note(&absorbed);
             }

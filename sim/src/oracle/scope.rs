@@ -23,8 +23,11 @@ fn one_township(org: &OrgCode, doc: &DocId) -> bool {
 /// Whether an organisation may hold a document.
 pub(super) fn may_hold(org: &OrgCode, doc: &DocId) -> bool {
     let by_level = match doc.kind {
-        Kind::Directory | Kind::Rules => true,
-        Kind::Accounts | Kind::Ledger | Kind::Roster => org.level() == Level::Township,
+        Kind::Directory | Kind::Rules | Kind::Bulletin => true,
+        Kind::Accounts | Kind::Ledger | Kind::Roster | Kind::Cases | Kind::Grid | Kind::Charter => {
+            org.level() == Level::Township
+        }
+        Kind::People => false,
         Kind::Counter => matches!(org.level(), Level::Township | Level::Village),
     };
     *org == doc.org || (by_level && one_township(org, doc))
@@ -35,8 +38,8 @@ fn may_write(org: &OrgCode, doc: &DocId, record: &str) -> bool {
     let own = *org == doc.org;
     let township = org.level() == Level::Township && one_township(org, doc);
     match doc.kind {
-        Kind::Directory | Kind::Rules | Kind::Accounts | Kind::Roster => own,
-        Kind::Ledger => own || township,
+        Kind::Directory | Kind::Rules | Kind::Bulletin | Kind::Accounts | Kind::Grid | Kind::People => own,
+        Kind::Ledger | Kind::Roster | Kind::Cases | Kind::Charter => own || township,
         Kind::Counter if record == "award" => false,
         Kind::Counter if matches!(record, "redemption" | "reversal") => own,
         Kind::Counter => own || township || (org.level() == Level::Village && one_township(org, doc)),

@@ -107,6 +107,7 @@ pub fn key_of(command: &Command) -> SmolStr {
         Command::Item(item) => item.to_record().key,
         Command::Account { account, .. } => account.to_record().key,
         Command::Roster(row) => row.to_record().key,
+        Command::Put(request) => request.row.to_record().key,
         Command::Award(award) => award.request.clone().into(),
         Command::Redeem(redemption) => redemption.request.clone().into(),
         Command::Reverse(request) => request.request.clone().into(),
@@ -130,7 +131,7 @@ pub(super) fn standing<'a>(replica: &'a Replica, doc: &DocId, key: &str) -> Opti
             let slips: Vec<&Slip> = points.under(&request).collect();
             (!slips.is_empty()).then_some(Standing::Slips(slips))
         }
-        Summary::Register(facts) => facts.contains_key(key).then_some(Standing::Fact),
+        Summary::Register(register) => register.facts.contains_key(key).then_some(Standing::Fact),
     }
 }
 

@@ -20,7 +20,7 @@ fn doc_row(replica: &Replica, id: &DocId) -> Option<DocRow> {
     let doc = replica.docs().get(id)?;
     let records = match &doc.summary {
         Summary::Points(points) => points.entries + points.void,
-        Summary::Register(facts) => facts.len() as u64,
+        Summary::Register(register) => register.len() as u64,
     };
     let authors: std::collections::BTreeSet<_> = doc.vector.keys().map(|actor| actor.node).collect();
     Some(DocRow {

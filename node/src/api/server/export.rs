@@ -134,7 +134,7 @@ fn facts(replica: &Replica, kind: FileKind) -> Vec<Command> {
         _ => {
             let rosters = replica.docs().iter().filter(|(id, _)| id.kind == Kind::Roster);
             let facts = rosters.filter_map(|(_, doc)| match &doc.summary {
-                Summary::Register(facts) => Some(facts.values().filter_map(|versions| versions.first())),
+                Summary::Register(register) => Some(register.facts.values().filter_map(|versions| versions.first())),
                 Summary::Points(_) => None,
             });
             let terms = facts.flatten().filter_map(|(_, fact)| match fact {
