@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use automerge::{Automerge, Change};
+use xiangyue_protocol::forms::Rows;
 use xiangyue_protocol::schema::{Entry, RequestId};
 use xiangyue_protocol::segment::{Header, Sealed};
 use xiangyue_protocol::summary::Slip;
@@ -78,6 +79,23 @@ pub fn entries(engine: &Handle, id: &DocId, wanted: &BTreeSet<Mark>) -> Result<B
         Ok(())
     })?;
     Ok(found)
+}
+
+/// The rows of forms in a document.
+///
+/// # Errors
+/// Of the disk; [`Code::BadSegment`] when a stored segment does not open.
+pub fn rows(engine: &Handle, id: &DocId) -> Result<Rows, Refusal> {
+    let mut rows = Rows::default();
+    read(engine, id, &mut |bytes| {
+        let segment = Sealed::parse(bytes.into())?.from_journal().open()?;
+        let header = &segment.header;
+        for record in segment.records.iter().flatten() {
+            rows.enter(id, record, header.actor.node, header.hlc.millis());
+        }
+        Ok(())
+    })?;
+    Ok(rows)
 }
 
 /// The document itself.

@@ -19,6 +19,7 @@ pub mod i18n;
 pub mod membership;
 pub mod net;
 pub mod pki;
+pub mod registers;
 pub mod reports;
 pub mod run;
 pub mod stats;

@@ -22,6 +22,7 @@ use crate::net::{self, Net, NetSettings, Registrar};
 use crate::pki::{
     Address, Clock, Credentials, Identity, Issuer, PseudonymKey, Root, Tls, Token, TokenBook, TrustDomain,
 };
+use crate::registers::Registers;
 use crate::storage::{DataLock, JournalOptions};
 
 const PSEUDONYM_FILE: &str = "pseudonym.key";
@@ -391,6 +392,7 @@ async fn serve_until(config: Config, stop: impl Future<Output = ()>) -> Result<(
     };
     let net = Net::start(settings, &identity, tls, engine.clone())?;
     let services = Services {
+        registers: Registers::default(),
         engine: engine.clone(),
         net: net.clone(),
         clock: Arc::clone(&clock),

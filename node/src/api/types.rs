@@ -9,6 +9,7 @@
 //! | `GET /statement/{account}` | [`StatementQuery`] | [`Statement`] |
 //! | `GET /stats` | [`StatsQuery`] | [`Stats`] |
 //! | `GET /report` | [`ReportQuery`] | [`Report`], or bytes |
+//! | `POST /close` | [`CloseRequest`] | [`Closed`] |
 //! | `GET /docs` | | [`DocList`] |
 //! | `GET /docs/show` | [`DocQuery`] | [`DocContent`] |
 //! | `GET /docs/history` | [`DocQuery`] | [`DocHistory`] |
@@ -21,6 +22,7 @@
 //! milliseconds since 1970 UTC, points whole numbers, organisations codes, nodes 32 hexadecimal digits.
 //! Readers skip fields that they do not know, so that an older command line can ask a newer node.
 
+mod closing;
 mod commands;
 mod docs;
 mod import;
@@ -29,6 +31,7 @@ mod reports;
 mod stats;
 mod status;
 
+pub use closing::*;
 pub use commands::*;
 pub use docs::*;
 pub use import::*;

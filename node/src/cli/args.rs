@@ -127,6 +127,11 @@ pub(crate) enum Verb {
         after_help = "Example:\n  xiangyue report\n  xiangyue report settlement --month 2026-11 --out settlement.xlsx"
     )]
     Report(Report),
+    /// Freeze a month's figures, or open a closed month again (township only)
+    #[command(
+        after_help = "Example:\n  xiangyue close 2026-10 --by C01 --data ./town\n  xiangyue close 2026-10 --reopen --why 漏报更正 --data ./town"
+    )]
+    Close(super::close::Close),
     /// Look into the documents that the node holds
     #[command(
         subcommand,

@@ -5,6 +5,7 @@
 //! journal, a document or a key.
 
 mod args;
+mod close;
 mod look;
 mod output;
 mod own;
@@ -96,6 +97,7 @@ fn dispatch(session: &Session, command: Verb) -> Outcome {
         Verb::Status => look::status(session),
         Verb::Stats(args) => look::stats(session, &args),
         Verb::Report(args) => report::report(session, args),
+        Verb::Close(args) => close::close(session, args),
         Verb::Doc(Doc::List) => look::documents(session),
         Verb::Doc(Doc::Show(args)) => look::document(session, &args),
         Verb::Doc(Doc::History(args)) => look::history(session, &args),

@@ -27,7 +27,7 @@ const SHARED: [(&str, &str); 10] = [
 ];
 
 /// Texts of commands and of their own arguments.
-const TEXTS: [(&str, &str); 88] = [
+const TEXTS: [(&str, &str); 92] = [
     ("", "村级积分账本：断网可用，联网后一致"),
     ("init", "在本机建立一个镇"),
     ("init township", "建立镇：签发机构、首个节点和名录"),
@@ -113,6 +113,10 @@ const TEXTS: [(&str, &str); 88] = [
     ("revoke:reason", "原因"),
     ("readmit", "某节点有两份同时运行、现只剩一份时，重新允许其联网（仅限镇）"),
     ("readmit:node", "节点编号，32 位十六进制"),
+    ("close", "冻结某月的数字，或重开已结账的月份（仅限镇）"),
+    ("close:month", "月份，例如 2026-10；须已结束"),
+    ("close:reopen", "重开已结账的月份"),
+    ("close:why", "原因"),
     ("demo", "在本机临时目录或 --data 下运行一个镇和十二个村，核对统计数字，结束后删除全部文件"),
     ("demo:exit", "打印结果后结束，不保留控制台页面"),
     ("demo:seed", "生成数据所用的种子"),

@@ -5,6 +5,7 @@
 
 mod bank;
 mod checks;
+mod figures;
 mod merchants;
 mod months;
 mod officers;
@@ -16,6 +17,7 @@ use xiangyue_protocol::{Date, Millis, Refusal};
 
 use self::table::Body;
 use crate::api::types::{Report, ReportName, ReportQuery};
+use crate::registers::Counts;
 use crate::stats::{self, Freshness};
 
 pub use write::write;
@@ -24,7 +26,13 @@ pub use write::write;
 ///
 /// # Errors
 /// [`Code::BadNumber`](xiangyue_protocol::Code::BadNumber) for a threshold or rate below zero.
-pub fn make(replica: &Replica, query: &ReportQuery, now: Millis, freshness: &[Freshness]) -> Result<Report, Refusal> {
+pub fn make(
+    replica: &Replica,
+    counts: &Counts,
+    query: &ReportQuery,
+    now: Millis,
+    freshness: &[Freshness],
+) -> Result<Report, Refusal> {
     let today: Date = now.china_date();
     let month = query.month;
     let Body { columns, rows, total, notes } = match query.name {
@@ -38,9 +46,22 @@ pub fn make(replica: &Replica, query: &ReportQuery, now: Millis, freshness: &[Fr
         ReportName::Officers => officers::officers(replica, query.at.unwrap_or(today)),
         ReportName::Checks => checks::checks(replica, month, today, query.lang),
         ReportName::Completeness => months::completeness(replica, month, today),
+        name => figures::make(name, &frame(replica, query, today), counts).unwrap_or_default(),
     };
     let org = replica.org().clone();
     let org_name = replica.views().directory.name(&org).to_string();
     let horizon = stats::horizon(replica, now, freshness);
     Ok(Report { name: query.name, org, org_name, month, horizon, columns, rows, total, notes })
+}
+
+/// Whether a report is made from rows of forms, which have to be counted first.
+pub fn needs_counts(name: ReportName) -> bool {
+    figures::has(name)
+}
+
+fn frame(replica: &Replica, query: &ReportQuery, today: Date) -> figures::Frame {
+    let own = replica.org();
+    let orgs = table::villages(replica).into_iter().chain([own.clone()]);
+    let orgs = orgs.map(|org| (org.clone(), replica.views().directory.name(&org))).collect();
+    figures::Frame { orgs, today, month: query.month, lang: query.lang }
 }

@@ -143,6 +143,7 @@ pub const ALL: &[&Form] = &[
     // What the township has closed and published.
     &township::CLOSE,
     &township::FIGURE,
+    &township::ADJUSTMENT,
     &township::MEDAL,
     &township::INDEX_RESULT,
 ];

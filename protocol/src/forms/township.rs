@@ -227,6 +227,27 @@ pub static FIGURE: Form = Form {
     belongs_to: None,
 };
 
+/// What came late to a closed month (调整数), entered with the next month that is closed.
+pub static ADJUSTMENT: Form = Form {
+    name: "adjustment",
+    zh: "调整数",
+    about_zh: "已结账月份的迟报和更正，计入下一个结账月份",
+    about: "what came late to a closed month or was corrected, counted with the next month that is closed",
+    article: "",
+    home: Home::Township(Kind::Bulletin),
+    writers: Writers::Own,
+    fields: &[
+        Field::key("month", "月份", Type::Month).dating(),
+        Field::key("of", "调整月份", Type::Month),
+        Field::key("unit", "单位编码", Type::Code),
+        Field::key("measure", "指标", Type::Code),
+        Field::key("label", "分类", Type::Code),
+        Field::need("value", "数值", Type::Number(i64::MIN, i64::MAX)),
+    ],
+    check: anything,
+    belongs_to: None,
+};
+
 /// A medal of a quarter's board (article Y4).
 pub static MEDAL: Form = Form {
     name: "medal",

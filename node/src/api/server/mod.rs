@@ -5,6 +5,7 @@
 //! machine, so that a page of another origin cannot read them.
 
 mod auth;
+mod close;
 mod docs;
 mod export;
 mod import;
@@ -31,6 +32,7 @@ use crate::files::write_atomic;
 use crate::membership::hex;
 use crate::net::{Net, Registrar};
 use crate::pki::{Clock, PseudonymKey};
+use crate::registers::Registers;
 
 /// Largest body of anything but an import.
 const BODY_BYTES: usize = 2 << 20;
@@ -40,6 +42,8 @@ const BODY_BYTES: usize = 2 << 20;
 pub struct Services {
     /// The engine.
     pub engine: Handle,
+    /// Figures over rows of forms.
+    pub registers: Registers,
     /// The network.
     pub net: Net,
     /// The trusted clock.
@@ -93,6 +97,7 @@ fn router(services: Services, token: String) -> Router {
         .route("/docs/history", get(docs::history))
         .route("/export", get(export::export))
         .route("/report", get(reports::report))
+        .route("/close", post(close::close))
         .route("/tokens", post(status::issue_token))
         .route("/revoke", post(status::revoke))
         .route("/readmit", post(status::readmit))

@@ -1,5 +1,7 @@
 //! `GET /report`: one report, in the format asked for.
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::extract::{Query, State};
 use axum::http::header;
@@ -18,7 +20,11 @@ pub(super) async fn report(
     let now = services.clock.now();
     let freshness = freshness(&services).await?;
     let asked = query.clone();
-    let report = services.engine.ask(move |replica| reports::make(replica, &asked, now, &freshness)).await??;
+    let counts = match reports::needs_counts(query.name) {
+        true => services.registers.counts(&services.engine).await?,
+        false => Arc::default(),
+    };
+    let report = services.engine.ask(move |replica| reports::make(replica, &counts, &asked, now, &freshness)).await??;
     let kind = match query.format {
         ReportFormat::Json => "application/json",
         ReportFormat::Csv => "text/csv; charset=utf-8",

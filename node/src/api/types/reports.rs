@@ -13,7 +13,7 @@ macro_rules! reports {
     ($($(#[$doc:meta])* $variant:ident $name:literal $zh:literal $en:literal,)*) => {
         /// A report by its name.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-        #[serde(rename_all = "lowercase")]
+        #[serde(rename_all = "kebab-case")]
         pub enum ReportName { $($(#[$doc])* $variant,)* }
 
         impl ReportName {
@@ -50,6 +50,48 @@ reports! {
     Exemplars "exemplars" "积分大户" "Exemplar accounts",
     /// Governance officers of villages as of a day (B1).
     Officers "officers" "乡村治理员" "Governance officers",
+    /// Communities, natural villages, grids, party organisations, tiers of grid managers (Q1, C3).
+    Organisation "organisation" "组织体系" "Organisation",
+    /// Grids: sizes, party groups, officers, risk cards, roll-calls (Q2, Q3, Q6, Q9).
+    Grids "grids" "网格" "Grids",
+    /// Who answers for which households (Q4).
+    Pairings "pairings" "党员包联" "Members and households",
+    /// Petitions and their clocks (C1).
+    Petitions "petitions" "信访" "Petitions",
+    /// Disputes by class (C2, Q7).
+    Disputes "disputes" "纠纷·分类型" "Disputes by class",
+    /// Disputes by village.
+    DisputeVillages "dispute-villages" "纠纷·分村" "Disputes by village",
+    /// Disputes by where they came from (S3).
+    Sources "sources" "纠纷·分来源" "Disputes by source",
+    /// Where cases were closed (S4).
+    Ladder "ladder" "逐级化解" "Where cases were closed",
+    /// Errands, satisfaction, stewards (Y1–Y3).
+    Services "services" "服务与满意度" "Services and satisfaction",
+    /// Tasks of grids (Q5).
+    Tasks "tasks" "网格任务" "Grid tasks",
+    /// Publicity, trainings, lectures (Q7, S2, Y2).
+    Sessions "sessions" "宣传培训" "Sessions",
+    /// Allowances for lost work (Q8).
+    Allowances "allowances" "误工补贴" "Allowances",
+    /// The safety index of grids (Q11).
+    Safety "safety" "平安指数" "Safety index",
+    /// Farming (Y6).
+    Industry "industry" "产业" "Farming",
+    /// Legal service and study (S1, S2).
+    Law "law" "法律服务" "Legal service",
+    /// The village charter (L12).
+    Charter "charter" "村规民约" "Village charter",
+    /// Leases of collective property (S5).
+    Assets "assets" "集体资产" "Collective property",
+    /// Receptions of residents (C4).
+    Receptions "receptions" "接访" "Receptions",
+    /// Activities and care (L5, L13).
+    Activities "activities" "活动与照料" "Activities and care",
+    /// A closed month as it was published, what was adjusted since, and what is known now.
+    Bulletin "bulletin" "月结公报" "Bulletin of a closed month",
+    /// Which months are closed.
+    Closings "closings" "月结情况" "Closed months",
     /// What a person should look into.
     Checks "checks" "存疑记录" "Entries to look into",
     /// Which village has reported in which month.
