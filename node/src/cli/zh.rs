@@ -190,7 +190,8 @@ fn argument(arg: Arg, path: &str) -> Arg {
             help.push_str(&format!(" [默认：{}]", default.to_string_lossy()));
         }
     }
-    arg.help(help).help_heading(heading).hide_possible_values(true).hide_default_value(true)
+    let takes_value = arg.get_action().takes_values();
+    arg.help(help).help_heading(heading).hide_possible_values(takes_value).hide_default_value(takes_value)
 }
 
 #[cfg(test)]

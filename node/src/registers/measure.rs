@@ -137,6 +137,6 @@ mod tests {
     fn names_are_distinct_and_fit_a_bulletin() {
         let names: BTreeSet<_> = Measure::ALL.iter().map(|measure| measure.as_str()).collect();
         assert_eq!(names.len(), Measure::ALL.len());
-        assert!(names.iter().all(|name| name.len() <= 32));
+        assert!(names.iter().all(|name| name.len() <= 24));
     }
 }

@@ -31,6 +31,10 @@ fn sum(tally: &Tally, measure: Measure) -> i64 {
     tally.of(measure).map(|(_, many)| many).sum()
 }
 
+fn many(tally: &Tally, measure: Measure) -> usize {
+    usize::try_from(sum(tally, measure)).unwrap()
+}
+
 fn date(text: &str) -> Date {
     parse_date(text).unwrap()
 }
@@ -124,12 +128,12 @@ proptest! {
         let list: Vec<Row> =
             cases.iter().enumerate().flat_map(|(n, case)| rows_of_case("petition", n, case)).collect();
         let tally = tally_of(&rows(CASES, &list));
-        prop_assert_eq!(sum(&tally, Measure::Petitions), cases.len() as i64);
-        prop_assert_eq!(sum(&tally, Measure::PetitionsAccepted) as usize, cases.iter().filter(|c| c.accepted.is_some()).count());
+        prop_assert_eq!(many(&tally, Measure::Petitions), cases.len());
+        prop_assert_eq!(many(&tally, Measure::PetitionsAccepted), cases.iter().filter(|c| c.accepted.is_some()).count());
         let closed: Vec<&Case> = cases.iter().filter(|case| closed_on(case).is_some()).collect();
-        prop_assert_eq!(sum(&tally, Measure::PetitionsClosed) as usize, closed.len());
-        prop_assert_eq!(sum(&tally, Measure::PetitionsOpen) as usize, cases.len() - closed.len());
-        prop_assert_eq!(sum(&tally, Measure::Escalated) as usize, cases.iter().filter(|case| case.up).count());
+        prop_assert_eq!(many(&tally, Measure::PetitionsClosed), closed.len());
+        prop_assert_eq!(many(&tally, Measure::PetitionsOpen), cases.len() - closed.len());
+        prop_assert_eq!(many(&tally, Measure::Escalated), cases.iter().filter(|case| case.up).count());
         // Months: each closed petition stands in the month of its closing.
         let mut months: BTreeMap<Month, i64> = BTreeMap::new();
         for case in &closed {
@@ -145,7 +149,7 @@ proptest! {
         let late = closed.iter().filter(|case| took(case) > 60).count();
         let counted_late: i64 = tally.of(Measure::PetitionAnswerDays)
             .filter(|(cell, _)| cell.class.parse::<i64>().unwrap() > 60).map(|(_, many)| many).sum();
-        prop_assert_eq!(counted_late as usize, late);
+        prop_assert_eq!(usize::try_from(counted_late).unwrap(), late);
     }
 
     #[test]
@@ -153,9 +157,9 @@ proptest! {
         let list: Vec<Row> = cases.iter().enumerate().flat_map(|(n, case)| rows_of_case("errand", n, case)).collect();
         let tally = tally_of(&rows(CASES, &list));
         let answers: Vec<bool> = cases.iter().filter(|case| case.closed.is_some()).filter_map(|case| case.satisfied).collect();
-        prop_assert_eq!(sum(&tally, Measure::Responded) as usize, answers.len());
-        prop_assert_eq!(sum(&tally, Measure::Satisfied) as usize, answers.iter().filter(|yes| **yes).count());
-        prop_assert_eq!(sum(&tally, Measure::ErrandsClosed) as usize, cases.iter().filter(|c| closed_on(c).is_some()).count());
+        prop_assert_eq!(many(&tally, Measure::Responded), answers.len());
+        prop_assert_eq!(many(&tally, Measure::Satisfied), answers.iter().filter(|yes| **yes).count());
+        prop_assert_eq!(many(&tally, Measure::ErrandsClosed), cases.iter().filter(|c| closed_on(c).is_some()).count());
     }
 
     #[test]
@@ -173,14 +177,14 @@ proptest! {
             list.push(row("pairing", &[("member", format!("D{member}").as_str().into()), ("household", key), ("from", "2021-01-01".into())]));
         }
         let tally = tally_of(&rows(ROSTER, &list));
-        prop_assert_eq!(sum(&tally, Measure::Households) as usize, households.len());
+        prop_assert_eq!(many(&tally, Measure::Households), households.len());
         prop_assert_eq!(sum(&tally, Measure::Persons), households.iter().map(|(_, persons, ..)| persons).sum::<i64>());
         // Households of a grid that nobody has entered are in no grid's size.
         let inside = households.iter().filter(|(grid, _, resident, _)| *grid < 3 && *resident).count();
-        prop_assert_eq!(sum(&tally, Measure::GridHouseholds) as usize, inside);
+        prop_assert_eq!(many(&tally, Measure::GridHouseholds), inside);
         let members: BTreeSet<u8> = households.iter().map(|(.., member)| *member).collect();
-        prop_assert_eq!(sum(&tally, Measure::PairingMembers) as usize, members.len());
-        prop_assert_eq!(sum(&tally, Measure::HouseholdsPaired) as usize, households.len());
+        prop_assert_eq!(many(&tally, Measure::PairingMembers), members.len());
+        prop_assert_eq!(many(&tally, Measure::HouseholdsPaired), households.len());
     }
 
     /// Cases come in one after the other, in any month, and months are closed in between: what was published at the
@@ -255,7 +259,7 @@ impl Township {
             let Command::Put(put) = command else { unreachable!() };
             let bulletin = self.bulletins.entry(put.row.month().unwrap()).or_default();
             let versions = bulletin.iter().filter(|row| (row.form(), row.key()) == (put.row.form(), put.row.key()));
-            let version = versions.count() as u32 + 1;
+            let version = u32::try_from(versions.count()).unwrap() + 1;
             bulletin.push(put.row.at(version));
         }
     }

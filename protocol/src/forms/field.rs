@@ -61,6 +61,8 @@ pub enum Type {
     Text(usize),
     /// A code or number of a slip, at most 32 bytes, without white space or `/`.
     Code,
+    /// As [`Type::Code`], of at most so many bytes.
+    Key(usize),
     /// The pseudonymous code of a person or household, as [`Type::Code`]; never a name.
     Person,
     /// An organisation of this level: its code.
@@ -174,7 +176,8 @@ impl Type {
             (Type::Fen, _) => Err(bad(Code::BadNumber)),
             (_, Value::Number(_)) => Err(bad(Code::BadValue)),
             (Type::Text(most), Value::Text(text)) => check_text(text, most),
-            (Type::Code | Type::Person, Value::Text(text)) => check_code(text),
+            (Type::Code | Type::Person, Value::Text(text)) => check_code(text, CODE_BYTES),
+            (Type::Key(most), Value::Text(text)) => check_code(text, most),
             (Type::Org(level), Value::Text(text)) => match text.parse::<OrgCode>() {
                 Ok(org) if org.level() == level && org.as_str() == text => Ok(()),
                 _ => Err(bad(Code::BadOrgCode)),
@@ -192,7 +195,7 @@ impl Type {
     #[cfg(test)]
     pub(super) fn key_bytes(self) -> usize {
         match self {
-            Type::Text(most) => most,
+            Type::Text(most) | Type::Key(most) => most,
             Type::Code | Type::Person => CODE_BYTES,
             Type::Org(_) => 15,
             Type::Past | Type::Day => 10,
@@ -203,9 +206,9 @@ impl Type {
     }
 }
 
-fn check_code(text: &str) -> Result<(), Refusal> {
-    if text.len() > CODE_BYTES {
-        return Err(Refusal::new(Code::TooLong, format_args!("{} > {CODE_BYTES}", text.len())));
+fn check_code(text: &str, most: usize) -> Result<(), Refusal> {
+    if text.len() > most {
+        return Err(Refusal::new(Code::TooLong, format_args!("{} > {most}", text.len())));
     }
     if text.is_empty() || text.chars().any(|c| c.is_control() || c.is_whitespace() || c == '/') {
         return Err(Refusal::new(Code::BadValue, text.escape_debug()));

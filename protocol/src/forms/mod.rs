@@ -47,8 +47,11 @@ pub struct Form {
     /// Where a further rule stands that a row must keep to.
     pub check: fn(&Row) -> Result<(), crate::Refusal>,
     /// The form and key of the record that a row belongs to, in whose document it lies.
-    pub belongs_to: Option<fn(&Row) -> Option<(&'static Form, String)>>,
+    pub belongs_to: Option<Beside>,
 }
+
+/// The form and key of the record that a row belongs to.
+pub type Beside = fn(&Row) -> Option<(&'static Form, String)>;
 
 /// Whose document takes the rows of a form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
