@@ -122,7 +122,11 @@ pub(crate) fn slip(request: &RequestId) -> Result<RequestId, Refusal> {
     unlike_citizen(request.as_str()).map(|()| request.clone())
 }
 
-fn unlike_citizen(text: &str) -> Result<(), Refusal> {
+/// Refuses a citizen id where a number or code stands.
+///
+/// # Errors
+/// [`Code::IdAsSlip`], masked.
+pub(crate) fn unlike_citizen(text: &str) -> Result<(), Refusal> {
     if citizen::holds_one(text) { Err(refuse(Code::IdAsSlip, text)) } else { Ok(()) }
 }
 

@@ -30,6 +30,37 @@ fn kept(node: &Node) -> Vec<String> {
     found
 }
 
+/// The same of rows of forms, from the command line and from tables.
+fn rows_of_forms_keep_none(town: &Town, village: &Node) {
+    let (household, note) = (format!("户号={ID}"), format!("摘要=给{ID}送餐"));
+    let line = ["put", "户", &household, "人口数=3", "--by", ID, "--why", ID];
+    let key = village.cli(&line).ok()["results"][0]["key"].as_str().unwrap().to_owned();
+    assert!(key.starts_with('p') && key.len() == 25, "{key}");
+    assert_eq!(village.cli(&["rows", "户", "--key", ID]).ok()["rows"][0]["key"], *key);
+    assert_eq!(village.cli(&["rows", "户", "--where", &household]).ok()["rows"][0]["key"], *key);
+    let petition = ["put", "信访", "编号=P1", "收到日期=2026-11-02", "渠道=来访", "类别=申诉求决", &note];
+    village.cli(&petition).ok();
+    for line in [
+        &["put", "信访", &format!("编号={ID}"), "收到日期=2026-11-02", "渠道=来访", "类别=申诉求决"][..],
+        &["put", "户", &household, &format!("{ID}=3")],
+        &["put", "户", &household, &household],
+        &["put", "户", &household, &format!("人口数={ID}")],
+        &["put", &format!("户{ID}"), "户号=H1"],
+        &["rows", "户", "--where", &format!("常住={ID}")],
+        &["withdraw", "户", "11010519491231002X/1", "--why", "x"],
+    ] {
+        let answer = village.cli(line);
+        assert!(answer.code != 0 && !answer.out.contains(HIDDEN) && !answer.err.contains(HIDDEN), "{answer:?}");
+    }
+    let table = town.folder().join("households.csv");
+    std::fs::write(&table, format!("户号,人口数,网格编码,原因\n{ID},{ID},{ID},{ID}\n")).unwrap();
+    let refused = town.folder().join("refused-households.csv");
+    let imported = village.cli(&["import", table.to_str().unwrap(), "--skip-bad", refused.to_str().unwrap()]);
+    assert!(!imported.out.contains(HIDDEN), "{imported:?}");
+    assert!(!std::fs::read_to_string(&refused).unwrap().contains(HIDDEN));
+    village.cli(&["withdraw", "户", ID, "--why", "x"]).ok();
+}
+
 #[test]
 fn an_id_is_looked_up_by_its_pseudonym_and_stays_nowhere() {
     let town = Town::with_rules();
@@ -80,6 +111,7 @@ fn an_id_is_looked_up_by_its_pseudonym_and_stays_nowhere() {
     std::fs::write(&masked, "账户,户别,人群,村,开户日期\n110105********21,个人,村民,谢楼村,2021-01-26\n").unwrap();
     assert!(village.cli(&["import", masked.to_str().unwrap()]).out.contains("XY-108"));
 
+    rows_of_forms_keep_none(&town, &village);
     town.wait_for_equal_heads(&village, 20);
     assert_eq!(kept(&village), Vec::<String>::new());
     assert_eq!(kept(&town.township), Vec::<String>::new());

@@ -145,6 +145,7 @@ impl Client {
     ) -> Result<ImportReport, Failure> {
         let request = self.agent.post(self.url("/import")).header("authorization", self.bearer());
         let request = request.query("mode", query.mode.as_str()).query("files", &query.files);
+        let request = request.query("amend", query.amend.to_string()).query("why", &query.why);
         let request = request.header("content-type", "application/octet-stream").header("content-length", length);
         let response = request.send(SendBody::from_reader(body)).map_err(|e| self.broken(e))?;
         if !response.status().is_success() {

@@ -14,6 +14,10 @@
 //! | `GET /docs/show` | [`DocQuery`] | [`DocContent`] |
 //! | `GET /docs/history` | [`DocQuery`] | [`DocHistory`] |
 //! | `GET /export` | [`ExportQuery`] | bytes |
+//! | `GET /forms` | | [`FormList`] |
+//! | `GET /rows` | [`RowsQuery`] | [`RowsPage`] |
+//! | `POST /rows` | [`RowsRequest`] | [`RowsResponse`] |
+//! | `GET /inbox` | | [`Inbox`] |
 //! | `POST /tokens` | [`TokenRequest`] | [`Token`] |
 //! | `POST /revoke` | [`RevokeRequest`] | [`Revoked`] |
 //! | `POST /readmit` | [`ReadmitRequest`] | [`Readmitted`] |
@@ -28,6 +32,7 @@ mod docs;
 mod import;
 mod points;
 mod reports;
+mod rows;
 mod stats;
 mod status;
 
@@ -37,6 +42,7 @@ pub use docs::*;
 pub use import::*;
 pub use points::*;
 pub use reports::*;
+pub use rows::*;
 use serde::{Deserialize, Serialize};
 pub use stats::*;
 pub use status::*;
@@ -129,8 +135,15 @@ pub fn http_status(code: Code) -> u16 {
         | Code::UnknownMerchant
         | Code::UnknownEntry
         | Code::UnknownDocument
+        | Code::UnknownForm
+        | Code::UnknownRow
         | Code::UnknownNode => 404,
-        Code::RequestReused | Code::AlreadyReversed | Code::AccountExists | Code::InsufficientRights => 409,
+        Code::RequestReused
+        | Code::AlreadyReversed
+        | Code::AccountExists
+        | Code::InsufficientRights
+        | Code::RowExists
+        | Code::RowChanged => 409,
         Code::TooLarge | Code::RequestTooLarge | Code::FileTooLarge => 413,
         Code::BadRequest => 400,
         Code::Busy => 429,

@@ -11,8 +11,10 @@ use xiangyue_protocol::schema::{AccountId, ItemCode, Points, RequestId, RuleCode
 use xiangyue_protocol::time::parse_date;
 use xiangyue_protocol::{Date, DocId, Month, NodeId, OrgCode};
 
-use crate::api::types::{ExportFormat, Exportable, FileKind, ReportFormat, ReportName, fen_per_point, threshold};
+use super::{forms, report, rows};
+use crate::api::types::{ExportFormat, Exportable};
 use crate::i18n::Lang;
+use crate::tables::Sort;
 
 /// Village points ledgers that work offline and agree once connected
 #[derive(Debug, Parser)]
@@ -94,9 +96,9 @@ pub(crate) enum Verb {
     /// Show the node, its peers and how fresh its knowledge is
     #[command(after_help = "Example:\n  xiangyue status --data ./town")]
     Status,
-    /// Import accounts, entries, redemptions, rules or roster rows from CSV or XLSX files
+    /// Import accounts, entries, redemptions, rules, roster rows or rows of any form from CSV or XLSX files
     #[command(
-        after_help = "Example:\n  xiangyue import accounts.xlsx entries.csv --dry-run\n  xiangyue import entries.csv --kind entries --skip-bad refused.csv"
+        after_help = "Example:\n  xiangyue import accounts.xlsx entries.csv --dry-run\n  xiangyue import entries.csv --kind entries --skip-bad refused.csv\n  xiangyue import 户.xlsx --kind 户 --amend --why 年度核对"
     )]
     Import(Import),
     /// Award points
@@ -126,12 +128,33 @@ pub(crate) enum Verb {
     #[command(
         after_help = "Example:\n  xiangyue report\n  xiangyue report settlement --month 2026-11 --out settlement.xlsx"
     )]
-    Report(Report),
+    Report(report::Args),
     /// Freeze a month's figures, or open a closed month again (township only)
     #[command(
         after_help = "Example:\n  xiangyue close 2026-10 --by C01 --data ./town\n  xiangyue close 2026-10 --reopen --why 漏报更正 --data ./town"
     )]
     Close(super::close::Close),
+    /// Show the forms, or the columns of one; write an empty table of it
+    #[command(
+        after_help = "Example:\n  xiangyue form\n  xiangyue form petition\n  xiangyue form 户 --template 户.xlsx"
+    )]
+    Form(forms::Args),
+    /// Enter a row of a form, or correct one
+    #[command(
+        after_help = "Example:\n  xiangyue put household household=H001 persons=4 resident=yes --by W07\n  xiangyue put 户 户号=H001 人口数=5 --amend --why 新生儿"
+    )]
+    Put(rows::Put),
+    /// Show rows of a form
+    #[command(
+        after_help = "Example:\n  xiangyue rows household --village 谢楼村 --where resident=yes\n  xiangyue rows 户 --key H001 --versions"
+    )]
+    Rows(rows::Rows),
+    /// Withdraw a row of a form; its versions stay
+    #[command(after_help = "Example:\n  xiangyue withdraw household H001 --why 重复登记 --by W07")]
+    Withdraw(rows::Withdraw),
+    /// Show what was written apart and waits for a person to decide
+    #[command(after_help = "Example:\n  xiangyue inbox")]
+    Inbox,
     /// Look into the documents that the node holds
     #[command(
         subcommand,
@@ -269,37 +292,21 @@ pub(crate) struct Import {
     /// CSV or XLSX files; they are one unit, in this order
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
-    /// What the rows are; found from the header row when left out
-    #[arg(long, value_enum)]
-    pub(crate) kind: Option<KindArg>,
+    /// What the rows are: accounts, entries, redemptions, rules, roster, or a form; found from the header row when left out
+    #[arg(long)]
+    pub(crate) kind: Option<Sort>,
+    /// Rows of forms that differ from what is there correct it; columns that the file does not have stay as they are
+    #[arg(long)]
+    pub(crate) amend: bool,
+    /// Why they are corrected
+    #[arg(long, value_name = "TEXT", requires = "amend", default_value = "", hide_default_value = true)]
+    pub(crate) why: SmolStr,
     /// Check every row and write nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// Import the good rows and write the refused ones to a file
     #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
     pub(crate) skip_bad: Option<PathBuf>,
-}
-
-/// A kind of file on the command line.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(crate) enum KindArg {
-    Accounts,
-    Entries,
-    Redemptions,
-    Rules,
-    Roster,
-}
-
-impl From<KindArg> for FileKind {
-    fn from(arg: KindArg) -> FileKind {
-        match arg {
-            KindArg::Accounts => FileKind::Accounts,
-            KindArg::Entries => FileKind::Entries,
-            KindArg::Redemptions => FileKind::Redemptions,
-            KindArg::Rules => FileKind::Rules,
-            KindArg::Roster => FileKind::Roster,
-        }
-    }
 }
 
 /// What every slip carries.
@@ -408,51 +415,6 @@ pub(crate) struct Stats {
     pub(crate) month: Option<Month>,
 }
 
-/// `report`.
-#[derive(Debug, Args)]
-pub(crate) struct Report {
-    /// Which report
-    pub(crate) name: Option<ReportName>,
-    /// One month, as 2026-11; all of time when left out
-    #[arg(long)]
-    pub(crate) month: Option<Month>,
-    /// For what holds on a day: the day; today when left out
-    #[arg(long, value_name = "DATE", value_parser = parse_date)]
-    pub(crate) at: Option<Date>,
-    /// For exemplars: points from which on an account is one
-    #[arg(long, value_name = "POINTS", default_value_t = threshold())]
-    pub(crate) threshold: i64,
-    /// For the settlement: what a point is worth, in fen
-    #[arg(long, value_name = "FEN", default_value_t = fen_per_point())]
-    pub(crate) fen_per_point: i64,
-    /// Format; from the end of the file's name when left out, and on the terminal a table
-    #[arg(long, value_enum)]
-    pub(crate) format: Option<ReportFormatArg>,
-    /// File to write, replaced if it exists; - for standard output
-    #[arg(long, value_name = "FILE")]
-    pub(crate) out: Option<PathBuf>,
-}
-
-/// A format of reports on the command line.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(crate) enum ReportFormatArg {
-    Csv,
-    Xlsx,
-    Json,
-    Html,
-}
-
-impl From<ReportFormatArg> for ReportFormat {
-    fn from(arg: ReportFormatArg) -> ReportFormat {
-        match arg {
-            ReportFormatArg::Csv => ReportFormat::Csv,
-            ReportFormatArg::Xlsx => ReportFormat::Xlsx,
-            ReportFormatArg::Json => ReportFormat::Json,
-            ReportFormatArg::Html => ReportFormat::Html,
-        }
-    }
-}
-
 /// Looks into documents.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Doc {
@@ -483,7 +445,7 @@ pub(crate) struct DocPart {
 /// `export`.
 #[derive(Debug, Args)]
 pub(crate) struct Export {
-    /// A document id, or accounts, entries, redemptions, rules, roster, balances
+    /// A document id, or accounts, entries, redemptions, rules, roster, balances, or a form
     #[arg(value_parser = parse_what)]
     pub(crate) what: String,
     /// Format of the file

@@ -6,11 +6,13 @@
 
 mod args;
 mod close;
+mod forms;
 mod look;
 mod output;
 mod own;
 mod points;
 mod report;
+mod rows;
 mod setup;
 mod table;
 mod transfer;
@@ -98,6 +100,11 @@ fn dispatch(session: &Session, command: Verb) -> Outcome {
         Verb::Stats(args) => look::stats(session, &args),
         Verb::Report(args) => report::report(session, args),
         Verb::Close(args) => close::close(session, args),
+        Verb::Form(args) => forms::form(session, &args),
+        Verb::Put(args) => rows::put(session, args),
+        Verb::Rows(args) => rows::rows(session, args),
+        Verb::Withdraw(args) => rows::withdraw(session, args),
+        Verb::Inbox => rows::inbox(session),
         Verb::Doc(Doc::List) => look::documents(session),
         Verb::Doc(Doc::Show(args)) => look::document(session, &args),
         Verb::Doc(Doc::History(args)) => look::history(session, &args),

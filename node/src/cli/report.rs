@@ -1,18 +1,65 @@
 //! `report`: a table of figures on the terminal, or in a file to hand on.
 
 use std::io::IsTerminal;
+use std::path::PathBuf;
 
-use xiangyue_protocol::{Code, Refusal};
+use clap::ValueEnum;
+use xiangyue_protocol::time::parse_date;
+use xiangyue_protocol::{Code, Date, Month, Refusal};
 
-use super::args;
 use super::output::{Show, exit};
 use super::table::{Side, Table};
 use super::transfer;
 use super::{Outcome, Session};
-use crate::api::types::{Report, ReportColumn, ReportFormat, ReportName};
+use crate::api::types::{Report, ReportColumn, ReportFormat, ReportName, fen_per_point, threshold};
 use crate::i18n::{Lang, moment};
 
-pub(super) fn report(session: &Session, args: args::Report) -> Outcome {
+/// `report`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Which report
+    pub(crate) name: Option<ReportName>,
+    /// One month, as 2026-11; all of time when left out
+    #[arg(long)]
+    pub(crate) month: Option<Month>,
+    /// For what holds on a day: the day; today when left out
+    #[arg(long, value_name = "DATE", value_parser = parse_date)]
+    pub(crate) at: Option<Date>,
+    /// For exemplars: points from which on an account is one
+    #[arg(long, value_name = "POINTS", default_value_t = threshold())]
+    pub(crate) threshold: i64,
+    /// For the settlement: what a point is worth, in fen
+    #[arg(long, value_name = "FEN", default_value_t = fen_per_point())]
+    pub(crate) fen_per_point: i64,
+    /// Format; from the end of the file's name when left out, and on the terminal a table
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<FormatArg>,
+    /// File to write, replaced if it exists; - for standard output
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+/// A format of reports on the command line.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum FormatArg {
+    Csv,
+    Xlsx,
+    Json,
+    Html,
+}
+
+impl From<FormatArg> for ReportFormat {
+    fn from(arg: FormatArg) -> ReportFormat {
+        match arg {
+            FormatArg::Csv => ReportFormat::Csv,
+            FormatArg::Xlsx => ReportFormat::Xlsx,
+            FormatArg::Json => ReportFormat::Json,
+            FormatArg::Html => ReportFormat::Html,
+        }
+    }
+}
+
+pub(super) fn report(session: &Session, args: Args) -> Outcome {
     let lang = session.output.lang;
     let Some(name) = args.name else {
         return session.output.answer(&Names).map(|()| exit::OK);

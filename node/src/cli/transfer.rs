@@ -59,9 +59,10 @@ fn read_files(mode: Mode, args: &args::Import, limit: u64) -> Result<(ImportQuer
             return Err(file_refusal(Code::FileTooLarge, path, detail));
         }
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-        parts.push(FilePart { name, kind: args.kind.map(Into::into), bytes: Some((body.len() - before) as u64) });
+        parts.push(FilePart { name, kind: args.kind, bytes: Some((body.len() - before) as u64) });
     }
-    Ok((ImportQuery::new(mode, &parts), body))
+    let query = ImportQuery { amend: args.amend, why: args.why.to_string(), ..ImportQuery::new(mode, &parts) };
+    Ok((query, body))
 }
 
 fn advance(bar: &ProgressBar, lang: Lang, at: ImportProgress) {
@@ -105,7 +106,10 @@ fn beside(path: &Path, name: &str) -> PathBuf {
 }
 
 /// Writes a file whole or not at all: into a temporary one first, then renamed over.
-fn replace<T>(path: &Path, write: impl FnOnce(&mut std::fs::File) -> Result<T, Failure>) -> Result<T, Failure> {
+pub(super) fn replace<T>(
+    path: &Path,
+    write: impl FnOnce(&mut std::fs::File) -> Result<T, Failure>,
+) -> Result<T, Failure> {
     let name = path.file_name().ok_or_else(|| file_refusal(Code::Disk, path, "not a file"))?;
     let part = path.with_file_name(format!(".{}.part", name.to_string_lossy()));
     let refuse = |error: io::Error| file_refusal(Code::Disk, path, error);
@@ -229,11 +233,11 @@ fn verdict(lang: Lang, report: &ImportReport) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::types::FileKind;
+    use crate::tables::Sort;
 
     fn report(mode: Mode, accepted: bool) -> ImportReport {
         let refusal = Refusal::new(Code::BeyondRule, "12");
-        let kind = Some(FileKind::Entries);
+        let kind = Some(Sort::Entries);
         let file = FileReport {
             name: "记录.csv".into(),
             kind,
@@ -259,7 +263,8 @@ mod tests {
     fn files_over_the_limit_are_not_sent() {
         let path = std::env::temp_dir().join(format!("xiangyue-import-{}.csv", std::process::id()));
         std::fs::write(&path, [b'x'; 100]).unwrap();
-        let args = args::Import { files: vec![path.clone()], kind: None, dry_run: true, skip_bad: None };
+        let files = vec![path.clone()];
+        let args = args::Import { files, kind: None, amend: false, why: "".into(), dry_run: true, skip_bad: None };
         assert_eq!(read_files(Mode::DryRun, &args, 100).unwrap().1.len(), 100);
         assert_eq!(read_files(Mode::DryRun, &args, 99).unwrap_err().error().code, "XY-309");
         std::fs::remove_file(&path).unwrap();

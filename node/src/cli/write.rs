@@ -41,7 +41,8 @@ pub(super) fn grant(session: &Session, args: args::Grant) -> Outcome {
     write(session, WireCommand::Grant(NewGrant { request, account, points, to, date, by }), dry_run)
 }
 
-fn clerk(session: &Session, by: Option<SmolStr>) -> SmolStr {
+/// The clerk for whom something is entered.
+pub(super) fn clerk(session: &Session, by: Option<SmolStr>) -> SmolStr {
     by.unwrap_or_else(|| session.by.as_str().into())
 }
 

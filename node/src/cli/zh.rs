@@ -27,7 +27,7 @@ const SHARED: [(&str, &str); 10] = [
 ];
 
 /// Texts of commands and of their own arguments.
-const TEXTS: [(&str, &str); 92] = [
+const TEXTS: [(&str, &str); 94] = [
     ("", "村级积分账本：断网可用，联网后一致"),
     ("init", "在本机建立一个镇"),
     ("init township", "建立镇：签发机构、首个节点和名录"),
@@ -53,9 +53,11 @@ const TEXTS: [(&str, &str); 92] = [
     ("serve:until_stdin_closes", "标准输入关闭时停止，如启动它的程序已结束"),
     ("serve:log", "写哪些日志"),
     ("status", "查看本节点、其他节点和数据的新旧程度"),
-    ("import", "从 CSV 或 XLSX 文件导入账户、积分、兑换、规则或名册"),
+    ("import", "从 CSV 或 XLSX 文件导入账户、积分、兑换、规则、名册或任何表单"),
     ("import:files", "CSV 或 XLSX 文件；按此顺序作为一个整体"),
-    ("import:kind", "各行是什么；不写则按表头判断"),
+    ("import:kind", "各行是什么：账户、积分、兑换、规则、名册或表单名称；不写则按表头判断"),
+    ("import:amend", "与已有内容不同的表单行作为更正写入；文件中没有的列保持不变"),
+    ("import:why", "更正的原因"),
     ("import:dry_run", "检查所有行，不写入"),
     ("import:skip_bad", "导入无误的行，把被拒的行写入此文件"),
     ("award", "记积分"),
@@ -104,7 +106,7 @@ const TEXTS: [(&str, &str); 92] = [
     ("export", "把文档或表格导出为文件"),
     (
         "export:what",
-        "文档编号，或 accounts（账户）、entries（积分）、redemptions（兑换）、rules（规则）、roster（名册）、balances（余额）",
+        "文档编号，或 accounts（账户）、entries（积分）、redemptions（兑换）、rules（规则）、roster（名册）、balances（余额），或表单名称",
     ),
     ("export:format", "文件格式"),
     ("export:out", "目标文件，已存在则覆盖；- 表示标准输出"),
@@ -125,6 +127,32 @@ const TEXTS: [(&str, &str); 92] = [
     ("config show", "显示每项设置及其来源"),
 ];
 
+/// Texts of the commands for forms and their rows.
+const FORMS: [(&str, &str); 22] = [
+    ("form", "查看各种表单，或某一表单的各列；生成空白表格"),
+    ("form:form", "表单名称，中英文均可；不写则列出全部"),
+    ("form:template", "生成空白表格文件：.xlsx 或 .csv"),
+    ("put", "录入或更正表单的一行"),
+    ("put:form", "表单名称，中英文均可"),
+    ("put:cells", "各列及其内容，写成 列=内容；列名中英文均可"),
+    ("put:village", "该行所属的村，写代码或名称；在村节点可不写"),
+    ("put:amend", "更正已有的行；未写的列保持不变"),
+    ("put:why", "原因"),
+    ("rows", "查看表单的各行"),
+    ("rows:form", "表单名称，中英文均可"),
+    ("rows:village", "只看某村，写代码或名称"),
+    ("rows:filter", "只看某列为某内容的行，写成 列=内容；可多次给出"),
+    ("rows:key", "只看某一行：其编号，几列之间用 / 隔开"),
+    ("rows:versions", "显示所有版本，包括已撤回的"),
+    ("rows:limit", "最多显示多少行"),
+    ("withdraw", "撤回表单的一行；各版本仍保留"),
+    ("withdraw:form", "表单名称，中英文均可"),
+    ("withdraw:key", "该行的编号，几列之间用 / 隔开"),
+    ("withdraw:village", "该行所属的村，写代码或名称；在村节点可不写"),
+    ("withdraw:why", "原因"),
+    ("inbox", "查看各处分别写入、等待裁定的内容"),
+];
+
 /// Texts of the commands that speak about the program itself.
 const ABOUT: [(&str, &str); 4] = [
     ("explain", "用两种语言解释 XY-110 这样的代码；不给代码则全部列出"),
@@ -135,7 +163,7 @@ const ABOUT: [(&str, &str); 4] = [
 
 /// The Chinese text for a path.
 fn text(path: &str) -> Option<&'static str> {
-    TEXTS.iter().chain(&ABOUT).find(|(known, _)| *known == path).map(|(_, text)| *text)
+    TEXTS.iter().chain(&FORMS).chain(&ABOUT).find(|(known, _)| *known == path).map(|(_, text)| *text)
 }
 
 /// The Chinese text for an argument of a command.
@@ -242,7 +270,12 @@ mod tests {
             }
         });
         wrong.extend(
-            TEXTS.iter().chain(&ABOUT).filter(|(p, _)| !used.contains(*p)).map(|(p, _)| format!("{p}: unused")),
+            TEXTS
+                .iter()
+                .chain(&FORMS)
+                .chain(&ABOUT)
+                .filter(|(p, _)| !used.contains(*p))
+                .map(|(p, _)| format!("{p}: unused")),
         );
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     }

@@ -1,14 +1,18 @@
-//! Columns: which sorts of files there are, how their headers are spelled, and which file a header belongs to.
+//! Columns: which sorts of files there are, how their headers are spelled, and what a mistyped name may mean.
 
 use std::fmt;
 use std::str::FromStr;
 
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use smol_str::SmolStr;
+use xiangyue_protocol::forms::{self, Field, Form, Home};
 use xiangyue_protocol::{Code, Refusal};
 
 use super::value;
 
 /// What the rows of a file are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sort {
     /// Accounts of a village.
     Accounts,
@@ -20,22 +24,33 @@ pub enum Sort {
     Rules,
     /// Terms of a village's roster.
     Roster,
+    /// Rows of a form.
+    Form(&'static Form),
 }
 
 macro_rules! columns {
     ($($name:ident $en:literal $zh:literal $also:literal;)*) => {
         /// A column that some sort of file has.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub(super) enum Column { $($name,)* }
+        pub(super) enum Column {
+            $($name,)*
+            /// Of a form.
+            Of(&'static Field),
+        }
 
         impl Column {
-            const ALL: &[Column] = &[$(Column::$name,)*];
             /// Its header in English files.
-            pub(super) fn en(self) -> &'static str { match self { $(Column::$name => $en,)* } }
+            pub(super) fn en(self) -> &'static str {
+                match self { $(Column::$name => $en,)* Column::Of(field) => field.name }
+            }
             /// Its header in Chinese files.
-            pub(super) fn zh(self) -> &'static str { match self { $(Column::$name => $zh,)* } }
+            pub(super) fn zh(self) -> &'static str {
+                match self { $(Column::$name => $zh,)* Column::Of(field) => field.zh }
+            }
             /// Other spellings that are understood, separated by spaces.
-            fn also(self) -> &'static str { match self { $(Column::$name => $also,)* } }
+            fn also(self) -> &'static str {
+                match self { $(Column::$name => $also,)* Column::Of(field) => field.also }
+            }
         }
     };
 }
@@ -66,12 +81,18 @@ columns! {
     Education "education" "文化程度" "";
     From "from" "起始日期" "";
     To "to" "终止日期" "";
-    Reason "reason" "原因" "";
+    Why "why" "原因" "更正原因";
+    Reason "reason" "退回原因" "原因";
 }
 
 impl Sort {
+    /// The sorts that are no forms.
+    pub const OWN: [Sort; 5] = [Sort::Accounts, Sort::Entries, Sort::Redemptions, Sort::Rules, Sort::Roster];
+
     /// Every sort.
-    pub const ALL: [Sort; 5] = [Sort::Accounts, Sort::Entries, Sort::Redemptions, Sort::Rules, Sort::Roster];
+    pub fn all() -> impl Iterator<Item = Sort> {
+        Sort::OWN.into_iter().chain(forms::ALL.iter().map(|form| Sort::Form(form)))
+    }
 
     /// Its name in English.
     pub fn as_str(self) -> &'static str {
@@ -81,6 +102,7 @@ impl Sort {
             Sort::Redemptions => "redemptions",
             Sort::Rules => "rules",
             Sort::Roster => "roster",
+            Sort::Form(form) => form.name,
         }
     }
 
@@ -92,6 +114,7 @@ impl Sort {
             Sort::Redemptions => "兑换",
             Sort::Rules => "规则",
             Sort::Roster => "名册",
+            Sort::Form(form) => form.zh,
         }
     }
 
@@ -107,32 +130,107 @@ impl Sort {
 
     /// Its columns in the order of the import guide.
     pub(super) fn columns(self) -> impl Iterator<Item = Column> {
-        self.spec().0.iter().copied()
+        self.spec().into_iter().map(|(column, _)| column)
     }
 
-    /// Its columns, and those of them that a file may leave out. The rules' cap must be there although it may be
-    /// empty: without the column every rule would silently be unlimited.
-    fn spec(self) -> (&'static [Column], &'static [Column]) {
-        use Column::*;
-        match self {
-            Sort::Accounts => (&[Account, HolderKind, Segment, Village, Opened], &[]),
-            Sort::Entries => (&[RequestId, Date, Account, Rule, Points, By, Memo], &[By, Memo]),
-            Sort::Redemptions => (&[RequestId, Date, Account, Item, Points, Merchant], &[Merchant]),
-            Sort::Rules => (&[Rule, Segment, Points, DailyCap, EffectiveFrom], &[]),
-            Sort::Roster => (
-                &[Person, Household, Grid, Role, Sex, Born, Party, Education, From, To],
-                &[Household, Grid, Born, Party, Education, To],
-            ),
-        }
+    /// The column of this header.
+    pub(super) fn column(self, header: &str) -> Option<Column> {
+        let folded = fold(header);
+        self.columns().chain([Column::Reason]).find(|column| column.is_spelled(&folded))
     }
+
+    /// Its columns, and whether a file must have each. The rules' cap must be there although it may be empty: without
+    /// the column every rule would silently be unlimited.
+    pub(super) fn spec(self) -> Vec<(Column, bool)> {
+        use Column::*;
+        let (needed, optional): (&[Column], &[Column]) = match self {
+            Sort::Accounts => (&[Account, HolderKind, Segment, Village, Opened], &[]),
+            Sort::Entries => (&[RequestId, Date, Account, Rule, Points], &[By, Memo]),
+            Sort::Redemptions => (&[RequestId, Date, Account, Item, Points], &[Merchant]),
+            Sort::Rules => (&[Rule, Segment, Points, DailyCap, EffectiveFrom], &[]),
+            Sort::Roster => {
+                let order = [Person, Household, Grid, Role, Sex, Born, Party, Education, From, To];
+                let needed = [Person, Role, Sex, From];
+                return order.into_iter().map(|column| (column, needed.contains(&column))).collect();
+            }
+            Sort::Form(form) => {
+                let village = (!matches!(form.home, Home::Township(_))).then_some((Village, false));
+                let own = form.fields.iter().map(|field| (Of(field), field.required));
+                return village.into_iter().chain(own).chain([(By, false), (Why, false)]).collect();
+            }
+        };
+        needed.iter().map(|column| (*column, true)).chain(optional.iter().map(|column| (*column, false))).collect()
+    }
+}
+
+impl Column {
+    /// Whether a folded header means this column. Of a form's header the unit in brackets may be missing.
+    fn is_spelled(self, folded: &str) -> bool {
+        let zh = fold(self.zh());
+        let plain = zh.split('(').next().unwrap_or_default();
+        let also = self.also().split(' ').any(|also| fold(also) == folded);
+        !folded.is_empty() && (self.en() == folded || zh == folded || plain == folded || also)
+    }
+}
+
+/// A header as it is compared: half-width, in lower case, its words joined.
+fn fold(header: &str) -> String {
+    value::half_width(header).to_lowercase().replace([' ', '-'], "_")
 }
 
 impl FromStr for Sort {
     type Err = Refusal;
 
     fn from_str(text: &str) -> Result<Self, Refusal> {
-        let found = Sort::ALL.into_iter().find(|sort| sort.as_str() == text || sort.zh() == text);
-        found.ok_or_else(|| value::refuse(Code::BadValue, text))
+        let named = value::half_width(text).to_lowercase();
+        let found = Sort::all().find(|sort| sort.as_str() == named || sort.zh() == named);
+        found.ok_or_else(|| value::refuse_with(Code::UnknownForm, text, near(text, Sort::all().map(Sort::names))))
+    }
+}
+
+/// The form of this name.
+///
+/// # Errors
+/// [`Code::UnknownForm`] with those that it may mean.
+pub fn form(text: &str) -> Result<&'static Form, Refusal> {
+    let named = value::half_width(text).to_lowercase();
+    let names = || forms::ALL.iter().map(|form| [form.name, form.zh]);
+    forms::find(&named).ok_or_else(|| value::refuse_with(Code::UnknownForm, text, near(text, names())))
+}
+
+/// The column of a form by any of its spellings.
+///
+/// # Errors
+/// [`Code::UnknownField`] with those that it may mean.
+pub fn field(form: &'static Form, text: &str) -> Result<&'static Field, Refusal> {
+    let found = Sort::Form(form).column(text).and_then(|column| match column {
+        Column::Of(field) => Some(field),
+        _ => None,
+    });
+    let names = || form.fields.iter().map(|field| [field.name, field.zh]);
+    found.ok_or_else(|| value::refuse_with(Code::UnknownField, text, near(text, names())))
+}
+
+/// Those of these names that a misspelt word most likely meant, or all of them when it is like none.
+pub(super) fn near(text: &str, names: impl Iterator<Item = [&'static str; 2]>) -> String {
+    const ENOUGH: f64 = 0.75;
+    let text = value::half_width(text).to_lowercase();
+    let likeness = |name: &str| {
+        let within = text.chars().count() > 1 && (name.contains(&text) || text.contains(name));
+        if within { 1.0 } else { strsim::jaro_winkler(&text, name) }
+    };
+    let mut rated: Vec<_> = names.map(|names| (likeness(names[0]).max(likeness(names[1])), names)).collect();
+    if rated.iter().any(|(likeness, _)| *likeness > ENOUGH) {
+        rated.retain(|(likeness, _)| *likeness > ENOUGH);
+        rated.sort_by(|a, b| b.0.total_cmp(&a.0));
+        rated.truncate(3);
+    }
+    rated.iter().map(|(_, [en, zh])| format!("{zh} {en}")).collect::<Vec<_>>().join(" / ")
+}
+
+impl Sort {
+    fn names(self) -> [&'static str; 2] {
+        [self.as_str(), self.zh()]
     }
 }
 
@@ -142,154 +240,40 @@ impl fmt::Display for Sort {
     }
 }
 
-/// Where each column stands in a file.
-#[derive(Debug)]
-pub(super) struct Layout {
-    /// What the rows are.
-    pub(super) sort: Sort,
-    /// The header row as the file has it.
-    pub(super) headers: Vec<String>,
-    columns: Vec<Option<Column>>,
-    places: [Option<usize>; Column::ALL.len()],
-}
-
-impl Layout {
-    /// Understands a header row; the sort that fits is taken when none is named.
-    ///
-    /// # Errors
-    /// [`Code::BadHeader`] naming the columns that are missing, unknown or there twice.
-    pub(super) fn new(cells: &[String], sort: Option<Sort>) -> Result<Layout, Refusal> {
-        let headers: Vec<String> = cells.iter().map(|cell| value::trimmed(cell).to_owned()).collect();
-        let known: Vec<Option<Column>> = headers.iter().map(|header| recognise(header)).collect();
-        let sort = match sort {
-            Some(sort) => sort,
-            None => best_fit(&known).ok_or_else(|| unrecognised(&headers))?,
-        };
-        let mut layout = Layout { sort, headers, columns: known, places: [None; Column::ALL.len()] };
-        layout.place()?;
-        Ok(layout)
-    }
-
-    /// Gives every column its place.
-    fn place(&mut self) -> Result<(), Refusal> {
-        let (columns, optional) = self.sort.spec();
-        let mut unknown = Vec::new();
-        let mut twice = Vec::new();
-        for (at, (header, column)) in self.headers.iter().zip(&self.columns).enumerate() {
-            match column {
-                Some(Column::Reason) => {}
-                Some(column) if columns.contains(column) => {
-                    if self.places[*column as usize].replace(at).is_some() {
-                        twice.push(value::shown(header));
-                    }
-                }
-                _ if header.is_empty() => {}
-                _ => unknown.push(value::shown(header)),
-            }
-        }
-        let lacking = |column: &&Column| self.places[**column as usize].is_none() && !optional.contains(column);
-        let named = |column: &Column| format!("{} {}", column.zh(), column.en());
-        let missing: Vec<_> = columns.iter().filter(lacking).map(named).collect();
-        if missing.is_empty() && unknown.is_empty() && twice.is_empty() {
-            return Ok(());
-        }
-        let mut detail = format!("{} {}", self.sort.zh(), self.sort.as_str());
-        for (what, columns) in [("缺少 missing", missing), ("未知 unknown", unknown), ("重复 twice", twice)] {
-            if !columns.is_empty() {
-                detail = format!("{detail}; {what}: {}", columns.join(", "));
-            }
-        }
-        Err(Refusal::new(Code::BadHeader, detail))
-    }
-
-    /// Where `column` stands in a row; none when the file does not have it.
-    pub(super) fn at(&self, column: Column) -> Option<usize> {
-        self.places[column as usize]
-    }
-
-    /// The column at a place.
-    pub(super) fn column(&self, at: usize) -> Option<Column> {
-        self.columns.get(at).copied().flatten()
-    }
-
-    /// The header of `column` as the file spells it.
-    pub(super) fn header(&self, column: Column) -> String {
-        self.at(column).map_or_else(|| column.en().to_owned(), |at| self.headers[at].clone())
+impl Serialize for Sort {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
     }
 }
 
-pub(super) fn recognise(header: &str) -> Option<Column> {
-    let folded = value::half_width(header).to_lowercase().replace([' ', '-'], "_");
-    let spelled = |column: &Column| {
-        column.en() == folded || column.zh() == folded || column.also().split(' ').any(|also| also == folded)
-    };
-    Column::ALL.iter().copied().find(|column| !folded.is_empty() && spelled(column))
-}
-
-/// The sort that shares most columns with the header; none when none shares two, or when two share as many.
-fn best_fit(known: &[Option<Column>]) -> Option<Sort> {
-    let shared = |sort: Sort| sort.columns().filter(|column| known.contains(&Some(*column))).count();
-    let most = Sort::ALL.into_iter().map(shared).max().filter(|most| *most >= 2)?;
-    let mut fitting = Sort::ALL.into_iter().filter(|sort| shared(*sort) == most);
-    let sort = fitting.next()?;
-    fitting.next().is_none().then_some(sort)
-}
-
-fn unrecognised(headers: &[String]) -> Refusal {
-    let found: Vec<_> = headers.iter().take(12).map(|header| value::shown(header)).collect();
-    let sorts: Vec<_> = Sort::ALL.iter().map(|sort| format!("{} {}", sort.zh(), sort.as_str())).collect();
-    Refusal::new(Code::BadHeader, format_args!("{} ≠ {}", found.join(", "), sorts.join(" / ")))
+impl<'de> Deserialize<'de> for Sort {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        SmolStr::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn layout(header: &str, sort: Option<Sort>) -> Result<Layout, Refusal> {
-        let cells: Vec<String> = header.split(',').map(str::to_owned).collect();
-        Layout::new(&cells, sort)
-    }
-
     #[test]
-    fn each_sort_is_recognised_from_its_own_header_in_both_languages() {
-        for sort in Sort::ALL {
-            for headers in [sort.headers_en(), sort.headers_zh()] {
-                assert_eq!(layout(&headers.join(","), None).unwrap().sort, sort, "{headers:?}");
+    fn no_two_columns_of_a_sort_and_no_two_sorts_have_one_name() {
+        for sort in Sort::all() {
+            for column in sort.columns() {
+                for spelling in [column.en(), column.zh()].into_iter().chain(column.also().split(' ')) {
+                    let found = (!spelling.is_empty()).then(|| sort.column(spelling));
+                    assert!(found.is_none_or(|found| found == Some(column)), "{sort}: {spelling}");
+                }
             }
+            assert_eq!((sort.as_str().parse(), sort.zh().parse()), (Ok(sort), Ok(sort)));
         }
     }
 
     #[test]
-    fn order_case_width_and_spaces_do_not_matter() {
-        let layout = layout(" Points ,ＲＵＬＥ,Request ID,　日期　,账号", None).unwrap();
-        assert_eq!(layout.sort, Sort::Entries);
-        assert_eq!((layout.at(Column::Points), layout.at(Column::Account)), (Some(0), Some(4)));
-        assert_eq!((layout.at(Column::By), layout.header(Column::By).as_str()), (None, "by"));
-    }
-
-    #[test]
-    fn missing_unknown_and_doubled_columns_are_named() {
-        let refusal = layout("凭证号,日期,账户,规则,规则,心情", None).unwrap_err();
-        assert_eq!(refusal.code(), Code::BadHeader);
-        assert_eq!(refusal.detail(), "积分 entries; 缺少 missing: 积分 points; 未知 unknown: 心情; 重复 twice: 规则");
-    }
-
-    #[test]
-    fn a_named_sort_is_not_guessed_again() {
-        let refusal = layout("request_id,date,account,rule,points", Some(Sort::Redemptions)).unwrap_err();
-        assert_eq!(refusal.detail(), "兑换 redemptions; 缺少 missing: 兑换项 item; 未知 unknown: rule");
-    }
-
-    #[test]
-    fn a_strange_table_is_not_taken_for_any_sort() {
-        for header in ["姓名,电话,住址", "日期,账户", "", "a"] {
-            assert_eq!(layout(header, None).expect_err(header).code(), Code::BadHeader);
-        }
-    }
-
-    #[test]
-    fn a_refused_rows_file_can_be_read_again() {
-        assert!(layout("account,holder_kind,segment,village,opened,reason", None).is_ok());
-        assert!(layout("账户,户别,人群,村,开户日期,原因", None).is_ok());
+    fn a_mistyped_name_meets_its_neighbours() {
+        let refusal = form("houshold").unwrap_err();
+        assert!(refusal.detail().starts_with("houshold (户 household"), "{refusal}");
+        assert!(form("信访件").unwrap_err().detail().contains("信访 petition"));
+        assert!(form("?").unwrap_err().detail().matches(" / ").count() > 40, "all of them");
     }
 }

@@ -4,20 +4,64 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use smol_str::{SmolStr, format_smolstr};
-use xiangyue_protocol::{Code, Command, Date, Refusal};
+use xiangyue_protocol::forms::{Field, Form, Row, Type};
+use xiangyue_protocol::{Amend, Code, Command, Date, OrgCode, Refusal};
 
-use super::columns::{Column, Layout};
+use super::columns::Column;
+use super::layout::Layout;
 use super::raw::RowBuf;
 use super::{Names, Parsed, ParsedRow, Problem, Raw, Sort, citizen, limits, rows, value};
 
+/// The rows of a form that count as a record's latest, of a village's document or of the node's own: two or more when
+/// they were written apart.
+pub type Known<'a> = dyn Fn(&'static Form, Option<&OrgCode>, &str) -> Result<Vec<Row>, Refusal> + 'a;
+
 /// What rows are judged against.
-pub(super) struct Context<'a> {
-    /// The day of the import.
-    pub(super) today: Date,
-    /// Key of the pseudonyms.
-    pub(super) key: &'a [u8; 32],
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    /// The day of the import; bounds dates of what has happened.
+    pub today: Date,
+    /// Turns citizen ids into pseudonyms; must stay the same for a village, or one person becomes two.
+    pub key: &'a [u8; 32],
     /// How rows may name organisations.
-    pub(super) names: &'a Names,
+    pub names: &'a Names,
+    /// For rows of forms.
+    pub put: Put<'a>,
+}
+
+/// How rows of forms are to be entered.
+#[derive(Clone, Copy)]
+pub struct Put<'a> {
+    /// What to do when a row is there that says something else.
+    pub amend: Amend,
+    /// Whether the records are withdrawn.
+    pub withdraw: bool,
+    /// The village, clerk and reason of rows that do not name theirs.
+    pub village: Option<&'a OrgCode>,
+    /// Code of the clerk.
+    pub by: &'a str,
+    /// Why.
+    pub why: &'a str,
+    /// What is there, for corrections: columns that are left out stay as they are.
+    pub known: &'a Known<'a>,
+}
+
+impl Put<'_> {
+    /// Enters rows that are new.
+    pub const NEW: Put<'static> =
+        Put { amend: Amend::No, withdraw: false, village: None, by: "", why: "", known: &|_, _, _| Ok(Vec::new()) };
+
+    /// Whether it is about rows that are there.
+    pub(super) fn corrects(&self) -> bool {
+        self.withdraw || self.amend != Amend::No
+    }
+}
+
+impl<'a> Context<'a> {
+    /// For rows that are new.
+    pub fn new(today: Date, key: &'a [u8; 32], names: &'a Names) -> Context<'a> {
+        Context { today, key, names, put: Put::NEW }
+    }
 }
 
 /// One file's judge.
@@ -31,9 +75,8 @@ pub(super) struct Judge<'a> {
 }
 
 impl<'a> Judge<'a> {
-    pub(super) fn new(sort: Option<Sort>, names: &'a Names, today: Date, key: &'a [u8; 32]) -> Judge<'a> {
-        let context = Context { today, key, names };
-        Judge { named: sort, layout: None, context, rows: Vec::new(), seen: HashMap::new() }
+    pub(super) fn new(sort: Option<Sort>, context: &Context<'a>) -> Judge<'a> {
+        Judge { named: sort, layout: None, context: *context, rows: Vec::new(), seen: HashMap::new() }
     }
 
     /// Takes the next row: the first that is not blank is the header.
@@ -42,18 +85,12 @@ impl<'a> Judge<'a> {
             return Ok(());
         }
         let Some(layout) = &self.layout else {
-            self.layout = Some(Layout::new(row.cells(), self.named)?);
+            self.layout = Some(Layout::new(row.cells(), self.named, self.context.put.corrects())?);
             return Ok(());
         };
         limits::rows(self.rows.len() + 1)?;
-        let mut fields = Fields { context: &self.context, layout, row, problems: Vec::new() };
-        fields.headless();
-        let command = rows::command(&mut fields);
-        let result = match command {
-            Some(command) if fields.problems.is_empty() => Ok(command),
-            _ => Err(fields.problems),
-        };
-        let result = result.and_then(|command| unlike_earlier(&mut self.seen, &self.rows, layout, command));
+        let result = judged(&self.context, layout, row)
+            .and_then(|command| unlike_earlier(&mut self.seen, &self.rows, layout, command));
         let raw = Raw::new(kept(layout, row));
         self.rows.push(ParsedRow { row: row.number, raw, result });
         Ok(())
@@ -67,6 +104,31 @@ impl<'a> Judge<'a> {
         let layout = self.layout.ok_or_else(|| Refusal::new(Code::BadHeader, "empty file / 空文件"))?;
         Ok(Parsed { sort: layout.sort, headers: layout.headers, rows: self.rows })
     }
+}
+
+fn judged(context: &Context<'_>, layout: &Layout, row: &RowBuf) -> Result<Command, Vec<Problem>> {
+    let mut fields = Fields { context, layout, row, problems: Vec::new() };
+    fields.headless();
+    let command = rows::command(&mut fields);
+    match command {
+        Some(command) if fields.problems.is_empty() => Ok(command),
+        _ => Err(fields.problems),
+    }
+}
+
+/// Judges one row of a form that comes with its own columns, as from the command line.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn put(form: &'static Form, cells: &[(String, String)], context: &Context<'_>) -> Result<Command, Vec<Problem>> {
+    let whole = |refusal| vec![Problem { column: String::new(), refusal }];
+    let headers = cells.iter().map(|(header, _)| header.clone()).collect();
+    let layout = Layout::some(headers, Sort::Form(form)).map_err(whole)?;
+    let mut row = RowBuf::default();
+    for (at, (_, cell)) in cells.iter().enumerate() {
+        row.slot(at).map_err(whole)?.push_str(cell);
+    }
+    judged(context, &layout, &row)
 }
 
 /// Refuses a command whose key an earlier row used for something else. The same row twice is the same command.
@@ -97,8 +159,11 @@ fn kept<'r>(layout: &'r Layout, row: &'r RowBuf) -> impl Iterator<Item = Cow<'r,
         let cell = cells.get(at).map_or("", String::as_str);
         match layout.column(at) {
             Some(Column::Account | Column::Person | Column::Household) => citizen::mask_shapes(cell),
+            Some(Column::Of(Field { of: Type::Person, .. })) => citizen::mask_shapes(cell),
             // A slip number that is an id is refused; one that only looks like it is a slip.
-            Some(Column::RequestId) => citizen::mask_valid(cell),
+            Some(Column::RequestId | Column::Of(Field { of: Type::Code | Type::Key(_) | Type::Org(_), .. })) => {
+                citizen::mask_valid(cell)
+            }
             _ => citizen::mask_likely(cell),
         }
     })
@@ -115,6 +180,10 @@ fn key(command: &Command) -> Option<(Column, SmolStr)> {
         }
         Command::Item(item) => (Column::Rule, format_smolstr!("{}//{}", item.code, item.effective_from)),
         Command::Roster(row) => (Column::Person, row.to_record().key),
+        Command::Put(put) => {
+            let village = put.village.as_ref().map_or("", OrgCode::as_str);
+            (Column::Of(put.row.form().key().next()?), format_smolstr!("{village}/{}", put.row.key()))
+        }
         _ => return None,
     })
 }
@@ -143,6 +212,16 @@ impl<'r> Fields<'r> {
     pub(super) fn text(&self, column: Column) -> &'r str {
         let cell = self.layout.at(column).and_then(|at| self.row.cells().get(at));
         cell.map_or("", |cell| value::trimmed(cell))
+    }
+
+    /// Whether the file has a column.
+    pub(super) fn has(&self, column: Column) -> bool {
+        self.layout.at(column).is_some()
+    }
+
+    /// Notes a problem with the row as a whole.
+    pub(super) fn note_row(&mut self, refusal: Refusal) {
+        self.problems.push(Problem { column: String::new(), refusal });
     }
 
     /// Notes a problem.

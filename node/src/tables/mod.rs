@@ -9,13 +9,15 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use xiangyue_protocol::{Code, Command, Date, Refusal};
+use xiangyue_protocol::{Code, Command, Refusal};
 
 pub(crate) mod citizen;
 mod columns;
 mod csv;
+mod forms;
 mod guard;
 mod judge;
+mod layout;
 mod names;
 mod raw;
 mod report;
@@ -27,12 +29,14 @@ mod xlsx;
 #[cfg(test)]
 mod tests;
 
-pub use columns::Sort;
+pub use columns::{Sort, field, form};
+pub use forms::{row_cells, shown, value_of};
+pub use judge::{Context, Known, Put, put};
 pub use names::Names;
 pub use raw::Raw;
 pub use report::{Report, RowProblem};
 pub(crate) use write::decimal;
-pub use write::{Cell, cells, csv_bytes, report_bytes, write_csv, write_xlsx, xlsx_bytes};
+pub use write::{Cell, cells, csv_bytes, report_bytes, template_bytes, write_csv, write_xlsx, xlsx_bytes};
 
 /// Limits of one file; beyond them it is refused whole with [`Code::FileTooLarge`].
 pub mod limits {
@@ -132,40 +136,25 @@ pub struct Problem {
 
 /// Reads a file. What the rows are is found from the header when `sort` does not say it.
 ///
-/// `today` bounds dates of what has happened; `pseudonym_key` turns citizen ids into pseudonyms and must stay the
-/// same for a village, or one person becomes two.
-///
 /// # Errors
-/// [`Code::BadFile`], [`Code::FileTooLarge`] or [`Code::BadHeader`] when the file as a whole cannot be used. A bad
-/// row is not an error: it is in the result.
-pub fn read(
-    path: &Path,
-    sort: Option<Sort>,
-    names: &Names,
-    today: Date,
-    pseudonym_key: &[u8; 32],
-) -> Result<Parsed, Refusal> {
+/// [`Code::BadFile`], [`Code::FileTooLarge`], [`Code::BadHeader`] or [`Code::SeveralKinds`] when the file as a whole
+/// cannot be used. A bad row is not an error: it is in the result.
+pub fn read(path: &Path, sort: Option<Sort>, context: &Context<'_>) -> Result<Parsed, Refusal> {
     let unreadable = |error: std::io::Error| Refusal::new(Code::BadFile, format_args!("{}: {error}", path.display()));
     let mut bytes = Vec::new();
     File::open(path).and_then(|file| file.take(limits::FILE_BYTES + 1).read_to_end(&mut bytes)).map_err(unreadable)?;
-    read_bytes(&bytes, sort, names, today, pseudonym_key)
+    read_bytes(&bytes, sort, context)
 }
 
 /// As [`read`], from the file's bytes; whether they are CSV or XLSX is seen from the bytes, not from a name.
 ///
 /// # Errors
 /// As [`read`].
-pub fn read_bytes(
-    bytes: &[u8],
-    sort: Option<Sort>,
-    names: &Names,
-    today: Date,
-    pseudonym_key: &[u8; 32],
-) -> Result<Parsed, Refusal> {
+pub fn read_bytes(bytes: &[u8], sort: Option<Sort>, context: &Context<'_>) -> Result<Parsed, Refusal> {
     if bytes.len() as u64 > limits::FILE_BYTES {
         return Err(Refusal::new(Code::FileTooLarge, format_args!("> {} MiB", limits::FILE_BYTES >> 20)));
     }
-    let mut judge = judge::Judge::new(sort, names, today, pseudonym_key);
+    let mut judge = judge::Judge::new(sort, context);
     if bytes.starts_with(b"PK\x03\x04") {
         xlsx::each_row(bytes, &mut |row| judge.row(row))?;
     } else if bytes.starts_with(&[0xd0, 0xcf, 0x11, 0xe0]) {

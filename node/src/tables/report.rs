@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use unicode_width::UnicodeWidthStr;
 use xiangyue_protocol::{Code, Outcome, Refusal};
 
-use super::columns::{Column, recognise};
+use super::columns::Column;
 use super::{Cell, Judged, Raw, Sort, write};
 
 /// What became of a file.
@@ -63,7 +63,7 @@ impl Report {
             bad: 0,
             problems: Vec::new(),
             headers: judged.headers.clone(),
-            columns: judged.headers.iter().map(|header| recognise(header)).collect(),
+            columns: judged.headers.iter().map(|header| judged.sort.column(header)).collect(),
             refused: Vec::new(),
         };
         let mut outcomes = outcomes.iter();
@@ -103,6 +103,14 @@ impl Report {
             Code::CapBelowPoints => Column::DailyCap,
             Code::FutureDate | Code::BeforeOpening => Column::Date,
             Code::RequestReused => Column::RequestId,
+            Code::RowExists | Code::RowChanged | Code::UnknownRow => match self.sort {
+                Sort::Form(form) => form.key().next().map_or(Column::Village, Column::Of),
+                _ => return String::new(),
+            },
+            Code::Accusation => match self.sort {
+                Sort::Form(form) => form.field("class").map_or(Column::Village, Column::Of),
+                _ => return String::new(),
+            },
             _ => return String::new(),
         };
         let at = self.columns.iter().position(|found| *found == Some(column));

@@ -31,6 +31,7 @@ pub(super) fn command(fields: &mut Fields<'_>) -> Option<Command> {
         Sort::Rules if ITEM_SEGMENT.contains(&&*value::half_width(fields.text(Column::Segment))) => item(fields),
         Sort::Rules => rule(fields),
         Sort::Roster => roster(fields),
+        Sort::Form(form) => super::forms::put(fields, form),
     }
 }
 
@@ -174,7 +175,7 @@ fn code<T: FromStr<Err = Refusal>>(text: &str) -> Result<T, Refusal> {
     folded.parse().map_err(|refusal: Refusal| value::refuse(refusal.code(), text))
 }
 
-fn mangled(text: &str) -> Refusal {
+pub(super) fn mangled(text: &str) -> Refusal {
     value::refuse_with(Code::BadNumber, text, "format the column as text / 请把该列设为文本格式")
 }
 
@@ -191,9 +192,12 @@ fn account_id(text: &str, context: &Context<'_>) -> Result<AccountId, Refusal> {
     Border::new(context.key).account(text)
 }
 
-/// The code of a person or household.
-fn person_code(text: &str, context: &Context<'_>) -> Result<SmolStr, Refusal> {
-    account_id(text, context).map(SmolStr::from)
+/// The code of a person or household, never a name.
+pub(super) fn person_code(text: &str, context: &Context<'_>) -> Result<SmolStr, Refusal> {
+    if value::is_mangled(&value::half_width(text)) {
+        return Err(mangled(text));
+    }
+    Border::new(context.key).person(text)
 }
 
 fn entry_points(text: &str) -> Result<Points, Refusal> {
@@ -240,7 +244,7 @@ fn role(text: &str) -> Result<SmolStr, Refusal> {
 }
 
 /// Free text: on one line, without control characters, citizen ids masked.
-fn words(text: &str, most: usize) -> Result<SmolStr, Refusal> {
+pub(super) fn words(text: &str, most: usize) -> Result<SmolStr, Refusal> {
     if text.len() > most {
         return Err(too_long(text, most));
     }
@@ -254,6 +258,6 @@ fn words(text: &str, most: usize) -> Result<SmolStr, Refusal> {
 }
 
 /// Says how long it is instead of what it is: free text may hold a name.
-fn too_long(text: &str, most: usize) -> Refusal {
+pub(super) fn too_long(text: &str, most: usize) -> Refusal {
     Refusal::new(Code::TooLong, format_args!("{} > {most} bytes", text.len()))
 }

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use rust_xlsxwriter::{ExcelDateTime, Format, Formula, Workbook};
 use tempfile::TempDir;
 use xiangyue_protocol::schema::{Cohort, HolderKind, Points};
-use xiangyue_protocol::{OrgCode, Outcome, time::parse_date};
+use xiangyue_protocol::{Date, OrgCode, Outcome, time::parse_date};
 
 use super::*;
 
@@ -26,7 +26,7 @@ fn names() -> Names {
 }
 
 fn parse(bytes: impl AsRef<[u8]>) -> Result<Parsed, Refusal> {
-    read_bytes(bytes.as_ref(), None, &names(), today(), &KEY)
+    read_bytes(bytes.as_ref(), None, &Context::new(today(), &KEY, &names()))
 }
 
 /// The problems of a file as `row column code`.
@@ -189,6 +189,12 @@ fn rules_and_redemption_items_share_a_file() {
 }
 
 #[test]
+fn a_name_in_the_roster_is_refused_without_being_echoed() {
+    let roster = "人员,户,角色,性别,起始日期\n李某,H1,网格员,1,2020-01-01\nP1,李某家,网格员,1,2020-01-01\n";
+    assert_eq!(problems(roster), ["2 人员 NameForCode", "3 户 NameForCode"]);
+}
+
+#[test]
 fn roster_rows_are_read() {
     let parsed = parse(
         "人员,户,网格,角色,性别,出生日期,政治面貌,文化程度,起始日期,终止日期\n\
@@ -320,7 +326,7 @@ fn what_is_written_is_read_back_the_same_from_both_formats() {
     write_xlsx(&xlsx, "积分", &Sort::Entries.headers_zh(), &rows).unwrap();
     let text = std::fs::read_to_string(&csv).unwrap();
     assert!(text.starts_with("\u{feff}request_id,") && text.contains("\"'=cmd|") && text.contains(",'-5\r\n"));
-    let read = |path| read(path, None, &names(), today(), &KEY).unwrap();
+    let read = |path| read(path, None, &Context::new(today(), &KEY, &names())).unwrap();
     let (from_csv, from_xlsx) = (read(&csv), read(&xlsx));
     let again: Vec<_> = from_csv.commands().map(|command| cells(command).unwrap()).collect();
     assert_eq!(again, rows);
@@ -367,7 +373,7 @@ fn a_report_joins_both_judgements_and_its_refused_rows_can_be_mended_and_importe
     assert_eq!(places, [(2, "账户"), (5, "村"), (5, "开户日期")]);
     let refused = String::from_utf8(report.refused_csv()).unwrap();
     let lines: Vec<_> = refused.lines().collect();
-    assert_eq!(lines[0], "\u{feff}账户,户别,人群,村,开户日期,原因");
+    assert_eq!(lines[0], "\u{feff}账户,户别,人群,村,开户日期,退回原因");
     assert!(lines[1].starts_with("'=A1,个人,党员,谢楼村,2020-01-01,") && lines[1].contains("[XY-129]"), "{refused}");
     assert!(lines[2].contains("[XY-114]") && lines[2].contains("[XY-122]"));
     let mended = parse(refused.replace("西村", "东堡村").replace("2031", "2019")).unwrap();
@@ -404,8 +410,8 @@ fn files_beyond_the_limits_are_refused_whole() {
     let path: PathBuf = folder.path().join("big.csv");
     let file = File::create(&path).unwrap();
     file.set_len(limits::FILE_BYTES + 1).unwrap();
-    assert_eq!(read(&path, None, &names(), today(), &KEY).unwrap_err().code(), Code::FileTooLarge);
-    assert_eq!(read(folder.path(), None, &names(), today(), &KEY).unwrap_err().code(), Code::BadFile);
+    assert_eq!(read(&path, None, &Context::new(today(), &KEY, &names())).unwrap_err().code(), Code::FileTooLarge);
+    assert_eq!(read(folder.path(), None, &Context::new(today(), &KEY, &names())).unwrap_err().code(), Code::BadFile);
 }
 
 #[test]
@@ -434,7 +440,7 @@ fn a_hundred_thousand_rows_are_read_from_both_formats() {
     let xlsx_written = started.elapsed();
     for (path, written) in [(&csv, csv_written), (&xlsx, xlsx_written)] {
         let started = Instant::now();
-        let parsed = read(path, None, &names(), today(), &KEY).unwrap();
+        let parsed = read(path, None, &Context::new(today(), &KEY, &names())).unwrap();
         let took = started.elapsed();
         assert_eq!(parsed.commands().count(), 100_000);
         // A figure for whoever runs this with --nocapture, not a condition.

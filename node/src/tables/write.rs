@@ -11,6 +11,7 @@ use xiangyue_protocol::schema::{Account, Award, Item, Points, Redemption, Roster
 use xiangyue_protocol::{Code, Command, Date, OrgCode, Refusal};
 
 use super::rows::ITEM_SEGMENT;
+use crate::i18n::Lang;
 
 /// Whether a spreadsheet would take this text for a formula. One that is guarded already counts too, so that taking
 /// one apostrophe away always gives the text back.
@@ -57,6 +58,7 @@ pub fn cells(command: &Command) -> Option<Vec<Cell>> {
         Command::Rule(rule) => rule_cells(rule),
         Command::Item(item) => item_cells(item),
         Command::Roster(row) => roster_cells(row),
+        Command::Put(put) => super::row_cells(put.village.as_ref(), &put.row, Lang::En),
         _ => return None,
     })
 }
@@ -209,7 +211,7 @@ pub fn xlsx_bytes<R: AsRef<[Cell]>>(
     headers: &[&str],
     rows: impl IntoIterator<Item = R>,
 ) -> Result<Vec<u8>, Refusal> {
-    workbook(sheet, headers, rows, &[]).map_err(|error| Refusal::new(Code::FileTooLarge, error))
+    workbook(sheet, headers, rows, &[], &[]).map_err(|error| Refusal::new(Code::FileTooLarge, error))
 }
 
 /// A workbook whose first sheet is the table alone, and whose second says what it is, in pairs of a name and a value.
@@ -222,7 +224,22 @@ pub fn report_bytes<R: AsRef<[Cell]>>(
     rows: impl IntoIterator<Item = R>,
     about: &[(String, String)],
 ) -> Result<Vec<u8>, Refusal> {
-    workbook(sheet, headers, rows, about).map_err(|error| Refusal::new(Code::FileTooLarge, error))
+    workbook(sheet, headers, rows, about, &[]).map_err(|error| Refusal::new(Code::FileTooLarge, error))
+}
+
+/// A workbook to fill in: headers alone, columns whose cells are `texts` formatted as such, so that no code typed there
+/// loses a digit; and a second sheet that explains the columns.
+///
+/// # Errors
+/// As [`xlsx_bytes`].
+pub fn template_bytes(
+    sheet: &str,
+    headers: &[&str],
+    texts: &[bool],
+    about: &[(String, String)],
+) -> Result<Vec<u8>, Refusal> {
+    let none: [Vec<Cell>; 0] = [];
+    workbook(sheet, headers, none, about, texts).map_err(|error| Refusal::new(Code::FileTooLarge, error))
 }
 
 fn workbook<R: AsRef<[Cell]>>(
@@ -230,6 +247,7 @@ fn workbook<R: AsRef<[Cell]>>(
     headers: &[&str],
     rows: impl IntoIterator<Item = R>,
     about: &[(String, String)],
+    texts: &[bool],
 ) -> Result<Vec<u8>, XlsxError> {
     let mut book = Workbook::new();
     let no_moment = ExcelDateTime::from_ymd(2000, 1, 1)?;
@@ -238,6 +256,9 @@ fn workbook<R: AsRef<[Cell]>>(
     let text_format = Format::new().set_num_format("@");
     let sheet = book.add_worksheet();
     sheet.set_name(name)?.set_freeze_panes(1, 0)?;
+    for (column, _) in (0u16..).zip(texts).filter(|(_, text)| **text) {
+        sheet.set_column_format(column, &text_format)?;
+    }
     for (column, header) in (0u16..).zip(headers) {
         sheet.write_string(0, column, *header)?.set_column_width(column, 16)?;
     }

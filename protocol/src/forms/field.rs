@@ -9,7 +9,7 @@ use crate::record::limits;
 use crate::time::{Date, Month, parse_date};
 
 /// A column of a form.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Field {
     /// Its name: in records, in English files and in commands.
     pub name: &'static str,
@@ -55,7 +55,7 @@ impl Field {
 }
 
 /// What may stand in a column.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Type {
     /// Text of at most so many bytes, without control characters but line breaks.
     Text(usize),

@@ -10,6 +10,7 @@ use axum::extract::{Query, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use xiangyue_protocol::doc::Doc;
+use xiangyue_protocol::forms::Form;
 use xiangyue_protocol::id::Kind;
 use xiangyue_protocol::replica::Replica;
 use xiangyue_protocol::schema::{Account, Entry};
@@ -17,8 +18,9 @@ use xiangyue_protocol::summary::{Fact, Slip, Sort as SlipSort, Summary};
 use xiangyue_protocol::{Code, Command, DocId, Level, OrgCode, Refusal};
 
 use super::docs::{blocking, records};
+use super::rows::docs_of;
 use super::{Asked, Refused, Services};
-use crate::api::types::{ExportFormat, ExportQuery, Exportable, FileKind};
+use crate::api::types::{ExportFormat, ExportQuery, Exportable};
 use crate::documents::{self, Mark};
 use crate::engine::Handle;
 use crate::i18n::Lang;
@@ -98,15 +100,16 @@ fn json(cell: &Cell) -> serde_json::Value {
 
 async fn table(engine: &Handle, what: &Exportable, lang: Lang) -> Result<Table, Refusal> {
     let (sort, commands) = match what {
-        Exportable::Rows(kind @ (FileKind::Entries | FileKind::Redemptions)) => {
-            let kind = *kind;
-            let slips = engine.ask(move |replica| slips(replica, kind)).await?;
+        Exportable::Rows(Sort::Form(form)) => return rows(engine, form, lang).await,
+        Exportable::Rows(sort @ (Sort::Entries | Sort::Redemptions)) => {
+            let sort = *sort;
+            let slips = engine.ask(move |replica| slips(replica, sort)).await?;
             let engine = engine.clone();
-            (Sort::from(kind), blocking(move || entries(&engine, slips)).await?)
+            (sort, blocking(move || entries(&engine, slips)).await?)
         }
-        Exportable::Rows(kind) => {
-            let kind = *kind;
-            (Sort::from(kind), engine.ask(move |replica| facts(replica, kind)).await?)
+        Exportable::Rows(sort) => {
+            let sort = *sort;
+            (sort, engine.ask(move |replica| facts(replica, sort)).await?)
         }
         Exportable::Balances | Exportable::Document(_) => {
             return engine.ask(move |replica| balances(replica, lang)).await;
@@ -116,18 +119,34 @@ async fn table(engine: &Handle, what: &Exportable, lang: Lang) -> Result<Table, 
     Ok(Table { headers, rows: commands.iter().filter_map(tables::cells).collect() })
 }
 
+/// The rows of a form that count.
+async fn rows(engine: &Handle, form: &'static Form, lang: Lang) -> Result<Table, Refusal> {
+    let docs = engine.ask(move |replica| docs_of(replica, form)).await?;
+    let engine = engine.clone();
+    let read = move || {
+        let mut rows = Vec::new();
+        for id in docs {
+            let village = (id.org.level() == Level::Village).then_some(&id.org);
+            rows.extend(documents::rows(&engine, &id)?.of(form).map(|row| tables::row_cells(village, row, lang)));
+        }
+        Ok(rows)
+    };
+    let sort = Sort::Form(form);
+    Ok(Table { headers: lang.pick(sort.headers_zh(), sort.headers_en()), rows: blocking(read).await? })
+}
+
 /// Registers and rules as the commands that would bring them.
-fn facts(replica: &Replica, kind: FileKind) -> Vec<Command> {
+fn facts(replica: &Replica, sort: Sort) -> Vec<Command> {
     let views = replica.views();
-    match kind {
-        FileKind::Accounts => {
+    match sort {
+        Sort::Accounts => {
             let command = |(village, account): (&OrgCode, &Account)| Command::Account {
                 village: village.clone(),
                 account: account.clone(),
             };
             views.registered().map(command).collect()
         }
-        FileKind::Rules => {
+        Sort::Rules => {
             let rules = views.rules.rules().cloned().map(Command::Rule);
             rules.chain(views.rules.items().cloned().map(Command::Item)).collect()
         }
@@ -148,8 +167,8 @@ fn facts(replica: &Replica, kind: FileKind) -> Vec<Command> {
 
 /// The entries of one sort that have not been reversed, by document and number. A village sees other villages'
 /// redemptions in the merchants' counters: they are not its own to take along.
-fn slips(replica: &Replica, kind: FileKind) -> Vec<(DocId, BTreeSet<Mark>)> {
-    let sort = if kind == FileKind::Entries { SlipSort::Award } else { SlipSort::Redemption };
+fn slips(replica: &Replica, sort: Sort) -> Vec<(DocId, BTreeSet<Mark>)> {
+    let sort = if sort == Sort::Entries { SlipSort::Award } else { SlipSort::Redemption };
     let accounts = &replica.views().accounts;
     let is_village = replica.org().level() == Level::Village;
     let wanted =

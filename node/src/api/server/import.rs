@@ -11,15 +11,16 @@ use tokio::sync::mpsc;
 use tokio_stream::StreamExt;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use xiangyue_protocol::replica::Mode as ReplicaMode;
-use xiangyue_protocol::{Code, Command, Outcome, Refusal};
+use xiangyue_protocol::{Amend, Code, Command, Outcome, Refusal};
 
 use super::docs::blocking;
 use super::points::replica_mode;
+use super::rows::Latest;
 use super::{Asked, Refused, Services};
 use crate::api::types::{
-    FileKind, FilePart, FileReport, ImportEvent, ImportProgress, ImportQuery, ImportReport, ImportStage, Mode, Problem,
+    FilePart, FileReport, ImportEvent, ImportProgress, ImportQuery, ImportReport, ImportStage, Mode, Problem,
 };
-use crate::tables::{self, Judged, Names, Report, Sort, limits};
+use crate::tables::{self, Context, Judged, Known, Names, Put, Report, limits};
 
 /// Problems in one report.
 const PROBLEMS: usize = 10_000;
@@ -110,16 +111,21 @@ async fn read_files(
     events: &Events,
 ) -> Result<(Vec<File>, Vec<Command>), Refusal> {
     let names = services.engine.ask(|replica| Names::of(&replica.views().directory)).await?;
+    let latest = Latest::new(&services.engine).await?;
     let today = services.clock.now().china_date();
     let key = *services.pseudonym_key.as_bytes();
     let (query, events) = (query.clone(), events.clone());
     blocking(move || {
         let parts = query.split(&body)?;
         let total = parts.len();
+        let known: &Known<'_> = &|form, village, key| latest.of(form, village, key);
+        let amend = if query.amend { Amend::Latest } else { Amend::No };
+        let put = Put { amend, why: &query.why, known, ..Put::NEW };
+        let context = Context { put, ..Context::new(today, &key, &names) };
         let (mut files, mut commands, mut rows) = (Vec::with_capacity(total), Vec::new(), 0);
         for (at, (part, bytes)) in parts.into_iter().enumerate() {
             let before = commands.len();
-            let parsed = tables::read_bytes(bytes, part.kind.map(Sort::from), &names, today, &key);
+            let parsed = tables::read_bytes(bytes, part.kind, &context);
             let judged = parsed.map(|parsed| {
                 let (judged, own) = parsed.split();
                 commands.extend(own);
@@ -133,28 +139,6 @@ async fn read_files(
         Ok((files, commands))
     })
     .await
-}
-
-impl From<FileKind> for Sort {
-    fn from(kind: FileKind) -> Sort {
-        match kind {
-            FileKind::Accounts => Sort::Accounts,
-            FileKind::Entries => Sort::Entries,
-            FileKind::Redemptions => Sort::Redemptions,
-            FileKind::Rules => Sort::Rules,
-            FileKind::Roster => Sort::Roster,
-        }
-    }
-}
-
-fn kind_of(sort: Sort) -> FileKind {
-    match sort {
-        Sort::Accounts => FileKind::Accounts,
-        Sort::Entries => FileKind::Entries,
-        Sort::Redemptions => FileKind::Redemptions,
-        Sort::Rules => FileKind::Rules,
-        Sort::Roster => FileKind::Roster,
-    }
 }
 
 fn report(mode: Mode, accepted: bool, files: &[File], answers: &[Result<Outcome, Refusal>]) -> ImportReport {
@@ -188,7 +172,7 @@ fn report(mode: Mode, accepted: bool, files: &[File], answers: &[Result<Outcome,
                 let refused = mode == Mode::SkipBad && table.bad > 0;
                 out.files.push(FileReport {
                     name,
-                    kind: Some(kind_of(table.sort)),
+                    kind: Some(table.sort),
                     rows: table.rows as u64,
                     new: table.new as u64,
                     already: table.already as u64,

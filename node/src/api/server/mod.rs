@@ -14,6 +14,7 @@ mod pages;
 mod points;
 mod refused;
 mod reports;
+mod rows;
 mod status;
 
 use std::net::SocketAddr;
@@ -98,6 +99,9 @@ fn router(services: Services, token: String) -> Router {
         .route("/export", get(export::export))
         .route("/report", get(reports::report))
         .route("/close", post(close::close))
+        .route("/forms", get(rows::forms))
+        .route("/rows", get(rows::list).post(rows::put))
+        .route("/inbox", get(rows::inbox))
         .route("/tokens", post(status::issue_token))
         .route("/revoke", post(status::revoke))
         .route("/readmit", post(status::readmit))

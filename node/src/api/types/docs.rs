@@ -5,8 +5,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use xiangyue_protocol::{Code, DocId, Millis, OrgCode, Refusal};
 
-use super::FileKind;
 use crate::i18n::Lang;
+use crate::tables::{Sort, form};
 
 /// All documents of a node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -151,7 +151,7 @@ fn english() -> Lang {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Exportable {
     /// A table in the columns of the import.
-    Rows(FileKind),
+    Rows(Sort),
     /// Accounts with their sums.
     Balances,
     /// One document.
@@ -165,12 +165,14 @@ impl FromStr for Exportable {
         if text == "balances" {
             return Ok(Exportable::Balances);
         }
-        if let Some(kind) = FileKind::ALL.into_iter().find(|kind| kind.as_str() == text) {
-            return Ok(Exportable::Rows(kind));
+        if let Ok(sort) = text.parse() {
+            return Ok(Exportable::Rows(sort));
         }
         text.parse().map(Exportable::Document).map_err(|_| {
-            let tables: Vec<_> = FileKind::ALL.iter().map(|kind| kind.as_str()).collect();
-            Refusal::new(Code::BadValue, format_args!("{}, balances, 110112119201/ledger/2026-11", tables.join(", ")))
+            let tables: Vec<_> = Sort::OWN.iter().map(|sort| sort.as_str()).collect();
+            let tables = tables.join(", ");
+            let like = form(text).err().map_or(String::new(), |refusal| refusal.detail().to_owned());
+            Refusal::new(Code::BadValue, format_args!("{tables}, balances, 110112119201/ledger/2026-11, {like}"))
         })
     }
 }

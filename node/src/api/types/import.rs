@@ -8,50 +8,7 @@ use serde::{Deserialize, Serialize};
 use xiangyue_protocol::{Code, Refusal};
 
 use super::{ApiError, Mode};
-
-/// What the rows of a file are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum FileKind {
-    /// Accounts.
-    Accounts,
-    /// Awards.
-    Entries,
-    /// Redemptions.
-    Redemptions,
-    /// Rules.
-    Rules,
-    /// Roster rows.
-    Roster,
-}
-
-impl FileKind {
-    /// Every kind.
-    pub const ALL: [FileKind; 5] =
-        [FileKind::Accounts, FileKind::Entries, FileKind::Redemptions, FileKind::Rules, FileKind::Roster];
-
-    /// The word in JSON and on the command line.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            FileKind::Accounts => "accounts",
-            FileKind::Entries => "entries",
-            FileKind::Redemptions => "redemptions",
-            FileKind::Rules => "rules",
-            FileKind::Roster => "roster",
-        }
-    }
-
-    /// The word for people who read Chinese.
-    pub fn zh(self) -> &'static str {
-        match self {
-            FileKind::Accounts => "账户",
-            FileKind::Entries => "积分",
-            FileKind::Redemptions => "兑换",
-            FileKind::Rules => "规则",
-            FileKind::Roster => "名册",
-        }
-    }
-}
+use crate::tables::Sort;
 
 /// One file of an import.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,7 +18,7 @@ pub struct FilePart {
     pub name: String,
     /// What its rows are; found from the header row when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub kind: Option<FileKind>,
+    pub kind: Option<Sort>,
     /// How many bytes of the body are its; the last file may leave it out and takes the rest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bytes: Option<u64>,
@@ -75,12 +32,19 @@ pub struct ImportQuery {
     pub mode: Mode,
     /// JSON list of [`FilePart`].
     pub files: String,
+    /// Whether rows of forms that differ from what is there become the next version of it.
+    #[serde(default)]
+    pub amend: bool,
+    /// Why they are corrected, for rows that do not say it.
+    #[serde(default)]
+    pub why: String,
 }
 
 impl ImportQuery {
     /// The query for these files.
     pub fn new(mode: Mode, files: &[FilePart]) -> ImportQuery {
-        ImportQuery { mode, files: serde_json::to_string(files).unwrap_or_default() }
+        let files = serde_json::to_string(files).unwrap_or_default();
+        ImportQuery { mode, files, amend: false, why: String::new() }
     }
 
     /// Gives each file its bytes of the body.
@@ -163,7 +127,7 @@ pub struct FileReport {
     /// Its name.
     pub name: String,
     /// What its rows are.
-    pub kind: Option<FileKind>,
+    pub kind: Option<Sort>,
     /// Rows without the header.
     pub rows: u64,
     /// Rows that are good and new.

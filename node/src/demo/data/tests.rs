@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use xiangyue_protocol::schema::{Award, Cohort, HolderKind, Redemption};
 
 use super::*;
-use crate::tables::{Parsed, read};
+use crate::tables::{Context, Parsed, read};
 
 /// A town read back from its files.
 struct Town {
@@ -27,7 +27,7 @@ fn town(seed: u64) -> Town {
     println!("generated in {:?}", started.elapsed());
     let names = files.names();
     let load = |path: &Path, sort: Sort| -> Parsed {
-        let parsed = read(path, None, &names, village::last_day(), &[1; 32]).unwrap();
+        let parsed = read(path, None, &Context::new(village::last_day(), &[1; 32], &names)).unwrap();
         let bad: Vec<_> = parsed.rows.iter().filter(|row| row.result.is_err()).take(3).collect();
         assert!(bad.is_empty() && parsed.sort == sort, "{path:?} {bad:?}");
         parsed
