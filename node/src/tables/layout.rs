@@ -176,6 +176,29 @@ mod tests {
     }
 
     #[test]
+    fn few_sorts_have_to_be_named_when_a_file_has_only_what_they_need() {
+        let unclear = |named: fn(Column) -> &'static str| {
+            let header = |sort: Sort| {
+                let needed = sort.spec().into_iter().filter(|(_, needed)| *needed).map(|(column, _)| named(column));
+                needed.collect::<Vec<_>>().join(",")
+            };
+            let unclear = |sort: &Sort| match layout(&header(*sort), None) {
+                Ok(layout) => {
+                    assert_eq!(layout.sort, *sort, "never taken for another");
+                    false
+                }
+                Err(refusal) => {
+                    assert_eq!(refusal.code(), Code::SeveralKinds);
+                    true
+                }
+            };
+            Sort::all().filter(unclear).map(Sort::as_str).collect::<Vec<_>>()
+        };
+        assert_eq!(unclear(Column::zh), ["session", "incident", "study", "care_visit"]);
+        assert_eq!(unclear(Column::en), ["errand", "task", "study", "care_visit"]);
+    }
+
+    #[test]
     fn a_header_that_fits_several_sorts_is_taken_for_none() {
         let refusal = layout("case,date,class", None).unwrap_err();
         assert_eq!((refusal.code(), refusal.detail()), (Code::SeveralKinds, "服务 errand / 任务 task"));
