@@ -12,7 +12,7 @@ use super::table::{Side, Table, heading};
 use super::{Outcome, Session, file_refusal, transfer};
 use crate::api::types::{FormInfo, FormList};
 use crate::i18n::Lang;
-use crate::tables::{self, Cell, Sort};
+use crate::tables::{self, Blank, Cell, Sort};
 
 /// `form`.
 #[derive(Debug, clap::Args)]
@@ -193,18 +193,31 @@ fn template(form: &'static Form, path: &Path, lang: Lang) -> Result<(), crate::a
                 matches!(of, Type::Text(_) | Type::Code | Type::Key(_) | Type::Person | Type::Org(_) | Type::Month)
             };
             let of = |header: &&str| form.fields.iter().find(|field| field.zh == *header || field.name == *header);
-            let texts: Vec<bool> = headers.iter().map(|header| of(header).is_none_or(|field| kept(field.of))).collect();
+            let blanks = headers.iter().map(|header| Blank {
+                header,
+                text: of(header).is_none_or(|field| kept(field.of)),
+                words: of(header).map_or_else(Vec::new, |field| offered(field, lang)),
+            });
+            let blanks: Vec<_> = blanks.collect();
             let explained = headers.iter().map(|header| match of(header) {
                 Some(field) => ((*header).to_owned(), format!("{} {}", meaning(field, lang), duty(field, lang))),
                 None => ((*header).to_owned(), beside(header, lang).to_owned()),
             });
             let about = (form.zh.to_owned(), lang.pick(form.about_zh, form.about).to_owned());
             let about: Vec<_> = std::iter::once(about).chain(explained).collect();
-            tables::template_bytes(form.zh, &headers, &texts, &about)?
+            tables::template_bytes(form.zh, &blanks, &about)?
         }
         _ => return Err(Refusal::new(Code::Usage, "--template NAME.xlsx | .csv").into()),
     };
     transfer::replace(path, |file| file.write_all(&bytes).map_err(|error| file_refusal(Code::Disk, path, error)))
+}
+
+/// The words that a column offers.
+fn offered(field: &Field, lang: Lang) -> Vec<&'static str> {
+    match field.of {
+        Type::One(words) => words.iter().map(|word| lang.pick(word.zh, word.name)).collect(),
+        _ => Vec::new(),
+    }
 }
 
 /// What the columns are that every form has.
@@ -328,6 +341,16 @@ Everything that a township keeps besides points is a row of a form. This page is
             let context = Context::new(parse_date("2026-11-23").unwrap(), &[0; 32], &names);
             let parsed = tables::read(&path, None, &context).unwrap();
             assert_eq!((parsed.sort, parsed.rows.len()), (Sort::Form(form), 0), "{name}");
+        }
+        let xlsx = folder.path().join("t.xlsx");
+        template(form, &xlsx, Lang::Zh).unwrap();
+        let mut parts = zip::ZipArchive::new(std::fs::File::open(&xlsx).unwrap()).unwrap();
+        let sheet = std::io::read_to_string(parts.by_name("xl/worksheets/sheet1.xml").unwrap()).unwrap();
+        assert!(sheet.contains("是,否"), "words to pick from: {sheet}");
+        for form in ALL {
+            for lang in [Lang::Zh, Lang::En] {
+                template(form, &folder.path().join("any.xlsx"), lang).unwrap();
+            }
         }
         let failure = template(form, &folder.path().join("t.ods"), Lang::En).unwrap_err();
         assert_eq!(failure.error().code, "XY-310");

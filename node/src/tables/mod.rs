@@ -36,7 +36,7 @@ pub use names::Names;
 pub use raw::Raw;
 pub use report::{Report, RowProblem};
 pub(crate) use write::decimal;
-pub use write::{Cell, cells, csv_bytes, report_bytes, template_bytes, write_csv, write_xlsx, xlsx_bytes};
+pub use write::{Blank, Cell, cells, csv_bytes, report_bytes, template_bytes, write_csv, write_xlsx, xlsx_bytes};
 
 /// Limits of one file; beyond them it is refused whole with [`Code::FileTooLarge`].
 pub mod limits {

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
-use rust_xlsxwriter::{DocProperties, ExcelDateTime, Format, Workbook, XlsxError};
+use rust_xlsxwriter::{DataValidation, DocProperties, ExcelDateTime, Format, Workbook, XlsxError};
 use smol_str::SmolStr;
 use xiangyue_protocol::schema::{Account, Award, Item, Points, Redemption, RosterRow, Rule};
 use xiangyue_protocol::{Code, Command, Date, OrgCode, Refusal};
@@ -18,6 +18,9 @@ use crate::i18n::Lang;
 pub(super) fn is_formula(text: &str) -> bool {
     text.trim_start_matches('\'').starts_with(['=', '+', '-', '@', '\t', '\r'])
 }
+
+/// The last line of a sheet.
+const LAST_LINE: u32 = 1_048_575;
 
 /// A cell to write.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -227,19 +230,25 @@ pub fn report_bytes<R: AsRef<[Cell]>>(
     workbook(sheet, headers, rows, about, &[]).map_err(|error| Refusal::new(Code::FileTooLarge, error))
 }
 
-/// A workbook to fill in: headers alone, columns whose cells are `texts` formatted as such, so that no code typed there
-/// loses a digit; and a second sheet that explains the columns.
+/// A column of a table to fill in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Blank<'t> {
+    /// Its header.
+    pub header: &'t str,
+    /// Whether its cells are formatted as texts, so that no code typed there loses a digit.
+    pub text: bool,
+    /// The words that a spreadsheet offers there; any when there are none.
+    pub words: Vec<&'t str>,
+}
+
+/// A workbook to fill in: headers alone, and a second sheet that explains the columns.
 ///
 /// # Errors
 /// As [`xlsx_bytes`].
-pub fn template_bytes(
-    sheet: &str,
-    headers: &[&str],
-    texts: &[bool],
-    about: &[(String, String)],
-) -> Result<Vec<u8>, Refusal> {
+pub fn template_bytes(sheet: &str, blanks: &[Blank<'_>], about: &[(String, String)]) -> Result<Vec<u8>, Refusal> {
+    let headers: Vec<&str> = blanks.iter().map(|blank| blank.header).collect();
     let none: [Vec<Cell>; 0] = [];
-    workbook(sheet, headers, none, about, texts).map_err(|error| Refusal::new(Code::FileTooLarge, error))
+    workbook(sheet, &headers, none, about, blanks).map_err(|error| Refusal::new(Code::FileTooLarge, error))
 }
 
 fn workbook<R: AsRef<[Cell]>>(
@@ -247,7 +256,7 @@ fn workbook<R: AsRef<[Cell]>>(
     headers: &[&str],
     rows: impl IntoIterator<Item = R>,
     about: &[(String, String)],
-    texts: &[bool],
+    blanks: &[Blank<'_>],
 ) -> Result<Vec<u8>, XlsxError> {
     let mut book = Workbook::new();
     let no_moment = ExcelDateTime::from_ymd(2000, 1, 1)?;
@@ -256,8 +265,14 @@ fn workbook<R: AsRef<[Cell]>>(
     let text_format = Format::new().set_num_format("@");
     let sheet = book.add_worksheet();
     sheet.set_name(name)?.set_freeze_panes(1, 0)?;
-    for (column, _) in (0u16..).zip(texts).filter(|(_, text)| **text) {
-        sheet.set_column_format(column, &text_format)?;
+    for (column, blank) in (0u16..).zip(blanks) {
+        if blank.text {
+            sheet.set_column_format(column, &text_format)?;
+        }
+        if !blank.words.is_empty() {
+            let offered = DataValidation::new().allow_list_strings(&blank.words)?;
+            sheet.add_data_validation(1, column, LAST_LINE, column, &offered)?;
+        }
     }
     for (column, header) in (0u16..).zip(headers) {
         sheet.write_string(0, column, *header)?.set_column_width(column, 16)?;
