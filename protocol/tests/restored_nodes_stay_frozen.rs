@@ -8,8 +8,8 @@ mod world;
 use std::sync::Arc;
 
 use world::{
-    MERCHANT, MERCHANT_CODE, TOWNSHIP, VILLAGE, VILLAGE_CODE, World, award, grant, life, open_account, redeem, refusal,
-    reverse,
+    MERCHANT, MERCHANT_CODE, OTHER, TOWNSHIP, VILLAGE, VILLAGE_CODE, World, award, enrol, grant, key, life,
+    open_account, org, redeem, refusal, reverse,
 };
 use xiangyue_protocol::frame::{Frame, Hello, Marks};
 use xiangyue_protocol::schema::{AccountId, Points};
@@ -91,9 +91,61 @@ fn it_stays_frozen_while_a_single_lost_entry_is_missing() {
     village.frame(world::NOW, peer, Frame::Vectors(vec![vector])).unwrap();
     assert!(village.is_frozen(), "the entry is on its way");
     world::deliver(village, peer, lost.bytes.clone()).unwrap();
+    assert_eq!(village.views().totals(&account()).available(), Points(20));
+    assert!(village.is_frozen(), "all is back, and a power cut may still take it away");
     world::drained(village);
-    village.frame(world::NOW, peer, Frame::Have(Vec::new())).unwrap();
-    assert!(village.views().totals(&account()).available() == Points(20));
+    assert!(!village.is_frozen(), "durable");
+}
+
+/// A second node of the village, which reaches the township through the first alone; and what that one spent last, the
+/// township has not heard of.
+fn with_a_post() -> (World, usize) {
+    let mut world = World::whole();
+    let post = world.add(life(7, VILLAGE_CODE, 1, false));
+    world.commit(TOWNSHIP, enrol(&org(VILLAGE_CODE), &key(7))[1..].to_vec()).expect("enrolled");
+    world.connect(VILLAGE, post);
+    world.settle();
+    let backup: Vec<Arc<Segment>> = world.journal(VILLAGE).to_vec();
+    world.disconnect(VILLAGE, TOWNSHIP);
+    world.disconnect(VILLAGE, OTHER);
+    world.disconnect(VILLAGE, MERCHANT);
+    world.commit(VILLAGE, vec![redeem("r1", "A1", 80)]).expect("heard by the post alone");
+    world.settle();
+    world.disconnect_all();
+    world.replace(VILLAGE, life(1, VILLAGE_CODE, 2, true), backup);
+    (world, post)
+}
+
+#[test]
+fn what_only_another_node_of_its_organisation_has_is_waited_for_while_that_is_connected() {
+    let (mut world, post) = with_a_post();
+    world.commit(post, vec![award("p1", "A1", 7)]).expect("written meanwhile");
+    world.connect(VILLAGE, post);
+    world.connect(VILLAGE, TOWNSHIP);
+    while world.step() {
+        let village = world.replica(VILLAGE);
+        let back = village.views().totals(&account()).redeemed == Points(80);
+        assert!(back || village.is_frozen(), "the township knows of nothing that is missing, the post does");
+    }
+    assert!(!world.replica(VILLAGE).is_frozen());
+    let here = |node: usize| world.replica(node).views().totals(&account()).available();
+    assert_eq!([VILLAGE, TOWNSHIP, post].map(here), [Points(27); 3], "and a frozen node passes everything on");
+}
+
+#[test]
+fn a_node_of_its_organisation_that_comes_late_freezes_it_once_more() {
+    let (mut world, post) = with_a_post();
+    world.connect(VILLAGE, TOWNSHIP);
+    world.settle();
+    assert!(!world.replica(VILLAGE).is_frozen(), "as far as the township knows nothing is missing");
+    world.connect(VILLAGE, post);
+    let mut was_frozen = false;
+    while world.step() {
+        was_frozen |= world.replica(VILLAGE).is_frozen();
+    }
+    assert!(was_frozen, "what it seemed to hold was spent");
+    assert!(!world.replica(VILLAGE).is_frozen());
+    assert_eq!(refusal(world.replica_mut(VILLAGE), redeem("r2", "A1", 21)), Code::InsufficientRights);
 }
 
 #[test]

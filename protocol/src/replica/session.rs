@@ -16,7 +16,7 @@ use crate::error::{Code, Refusal};
 use crate::frame::{ANNOUNCES, DocVector, Frame, Hello, LOWEST, Marks, VERSION};
 use crate::id::{Actor, DocId, Kind, NodeId};
 use crate::mutant::Mutant;
-use crate::org::OrgCode;
+use crate::org::{Level, OrgCode};
 use crate::segment::Header;
 use crate::time::Millis;
 
@@ -458,10 +458,12 @@ impl Replica {
     /// Enters what a peer has and this node lacks.
     pub(super) fn note_lacking(&mut self, peer: PeerId, lacking: Vec<((DocId, Actor), u64)>) {
         let Some(session) = self.sessions.get_mut(&peer) else { return };
-        // Entries of this node that its township has and it has not: its folder is an older copy, or its disk has
-        // lost them. What it seems to hold may have been spent. Another peer's bare word does not count.
+        // Entries of this node that its township, or another node of its own organisation, has and it has not: its
+        // folder is an older copy, or its disk has lost them. What it seems to hold may have been spent. Another peer's
+        // bare word does not count.
+        let by_own = session.org == self.member.org && self.member.org.level() != Level::Township;
         let by_township = Some(&session.org) == self.member.org.township().as_ref() && session.org != self.member.org;
-        let lacks_own = by_township && lacking.iter().any(|((_, actor), _)| actor.node == self.node);
+        let lacks_own = (by_own || by_township) && lacking.iter().any(|((_, actor), _)| actor.node == self.node);
         session.lacking.extend(lacking);
         if lacks_own {
             self.freeze();
@@ -578,19 +580,26 @@ impl Replica {
         }
     }
 
-    /// A restored node may spend again once the township has nothing of its own that it lacks.
+    /// A restored node may spend again once the township has nothing of its own that it lacks, nor has any other node of
+    /// its organisation that is connected: such a one may reach the township through this node alone, and is heard out.
     pub(super) fn thaw_if_caught_up(&mut self) {
+        if !self.may_thaw() {
+            return;
+        }
         let township = self.member.org.township();
         let have = |doc: &DocId, actor: Actor| self.docs.get(doc).map_or(0, |d| d.last(actor));
-        let caught_up = |session: &Session| {
-            let own = session.lacking.iter().filter(|((_, actor), _)| actor.node == self.node);
-            Some(&session.org) == township.as_ref()
-                && session.vouches
-                && session.has_compared()
-                && own.map(|((doc, actor), last)| last.saturating_sub(have(doc, *actor))).all(|behind| behind == 0)
-                || self.has(Mutant::ThawTooSoon) && session.greeted
+        let lacks_own = |session: &Session| {
+            let own_org = session.org == self.member.org;
+            let mut own = session.lacking.iter().filter(|((_, actor), _)| actor.node == self.node);
+            own.any(|((doc, actor), last)| have(doc, *actor) < *last) || own_org && !session.has_compared()
         };
-        if self.may_thaw() && self.sessions.values().any(caught_up) {
+        let told = |session: &Session| {
+            let by_township = Some(&session.org) == township.as_ref() && session.vouches && session.has_compared();
+            by_township || self.has(Mutant::ThawTooSoon) && session.greeted
+        };
+        let own_house = |session: &&Session| Some(&session.org) == township.as_ref() || session.org == self.member.org;
+        let complete = !self.sessions.values().filter(own_house).any(lacks_own) || self.has(Mutant::ThawTooSoon);
+        if complete && self.sessions.values().any(told) {
             self.thaw();
         }
     }
