@@ -165,6 +165,14 @@ impl Disk {
         Damage { lost: unsynced - kept - torn, torn, kept }
     }
 
+    /// A copy of what is safe, read off whole.
+    pub fn copied(&self) -> Disk {
+        let mut copy = self.clone();
+        copy.damaged.clear();
+        copy.cut(copy.synced);
+        copy
+    }
+
     /// Recovery: whatever is found is synced before anybody hears of it. Without this, a second power cut could
     /// take a row that has been sent meanwhile, and its number would be written twice.
     pub fn recover(&mut self) {

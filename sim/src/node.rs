@@ -365,8 +365,7 @@ impl SimNode {
 
     /// A copy of all that a person finds on the disk of a node, running or not.
     pub fn image(&self) -> Image {
-        let mut disk = self.disk.clone();
-        disk.cut(disk.len() - disk.unsynced());
+        let disk = self.disk.copied();
         let frozen = self.replica.as_ref().map_or(self.frozen, Replica::is_frozen);
         Image { disk, incarnation: self.incarnation, frozen }
     }

@@ -163,8 +163,9 @@ pub enum Fault {
     },
     /// A node's disk dies; it starts again from its last backup, frozen.
     ///
-    /// It is switched on once the township has all that others hold of it: the township's word alone lets it
-    /// spend again, so an operator waits until its neighbours have reported.
+    /// It is switched on once the township has all that others hold of it: the township's word lets it spend again, so
+    /// an operator waits until its neighbours have reported. Those that reach the township through it alone cannot; it
+    /// is first connected to them only, until they have brought it what they have.
     Restore {
         /// Which.
         node: usize,

@@ -68,6 +68,13 @@ impl Copies {
         self.states.get(&node) == Some(&State::Parting)
     }
 
+    /// Whether a copy of this node, or its original, is anywhere but in a drawer.
+    pub(super) fn concern(&self, plan: &Plan, node: usize) -> bool {
+        let away = |state: &State| *state == State::Away;
+        let original = plan.original(node);
+        self.states.iter().any(|(n, state)| plan.original(*n) == original && !away(state))
+    }
+
     /// Faults whose copies can now be put away.
     pub(super) fn take_put_off(&mut self) -> Vec<usize> {
         std::mem::take(&mut self.put_off)
@@ -87,6 +94,10 @@ impl Engine {
     pub(super) fn copy_starts(&mut self, fault: usize) {
         let Some(image) = self.copies.images.remove(&fault).filter(|_| self.active.contains(&fault)) else { return };
         let copy = self.copies.of_fault[&fault];
+        // Nobody looks for a copy while the disk itself is being mended.
+        if self.hands_are_full(copy) && !self.copies.concern(&self.plan, copy) {
+            return;
+        }
         self.nodes[copy].take_image(image);
         self.copies.states.insert(copy, State::Runs);
         self.stats.met(Sometimes::Cloned);

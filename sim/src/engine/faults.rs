@@ -35,7 +35,11 @@ impl Engine {
             }
             Fault::Crash { node, down } => self.outage(node, down, false),
             Fault::Backup { node } => self.nodes[node].back_up(),
-            Fault::Restore { node, down } => self.outage(node, down, true),
+            Fault::Restore { node, down } => {
+                if !self.hands_are_full(node) {
+                    self.outage(node, down, true);
+                }
+            }
             Fault::Clone { node, age, .. } => self.copy_disk(at, node, age),
             Fault::Upgrade { node, down } => {
                 // With no power there is nothing to replace.
@@ -233,7 +237,7 @@ impl Engine {
     fn flip_a_bit(&mut self, node: usize) {
         let rows = self.nodes[node].disk.len() - self.nodes[node].disk.unsynced();
         let mut rng = Rng::new(self.plan.seed, &self.nodes[node].name, "bit flip");
-        if rows > 0 && self.nodes[node].replica.is_some() {
+        if rows > 0 && self.nodes[node].replica.is_some() && !self.hands_are_full(node) {
             let row = usize::try_from(rng.below(rows as u64)).unwrap_or(0);
             self.outage(node, 5 * SECOND, false);
             self.nodes[node].disk.damage(row);
@@ -246,7 +250,8 @@ impl Engine {
         let (conn, side) = (peer.0 / 2, usize::from(peer.0 % 2 == 1));
         let other = self.conns.get(&conn).map(|conn| conn.nodes[1 - side]);
         let twin = |other| refusal.code() == Code::TwinRunning && self.runs_twice(other);
-        if other.is_some_and(twin) {
+        // Of a connection that is gone nobody is left who could be turned away.
+        if other.map_or_else(|| self.is_explained(refusal.code()), twin) {
             self.turns_away(conn, 1 - side);
         } else if !other.is_some_and(|other| self.oracle.is_hostile(other)) {
             let what = format!("node {node} closed a connection: {refusal}");

@@ -59,6 +59,7 @@ enum Event {
     Wire { conn: u64, side: usize, signal: Signal },
     Start { node: usize, life: u64, restored: bool },
     Part(usize),
+    GoesOut { node: usize },
     Wake { node: usize },
     // What goes on whether or not anything is left to do.
     Fault(usize),
@@ -143,6 +144,12 @@ pub struct Engine {
     kept_away: BTreeSet<usize>,
     /// Nodes whose start waits for some of these, and whether they start from a backup.
     put_off: Vec<(usize, bool)>,
+    /// Nodes that are off, with a backup on the disk that replaced one that died.
+    lost_disk: BTreeSet<usize>,
+    /// Nodes that have lost entries and are connected to those alone that have no other way to the township.
+    indoors: BTreeSet<usize>,
+    /// Of these, those that wait for somebody who is kept away.
+    put_off_going_out: BTreeSet<usize>,
     /// Copies of disks, and what became of them.
     copies: Copies,
     redeemed: Redeemed,
@@ -232,6 +239,9 @@ impl Engine {
             flapped: BTreeSet::new(),
             kept_away: BTreeSet::new(),
             put_off: Vec::new(),
+            lost_disk: BTreeSet::new(),
+            indoors: BTreeSet::new(),
+            put_off_going_out: BTreeSet::new(),
             copies: Copies::of(&plan),
             redeemed: Redeemed::new(),
             busy_until: 0,
@@ -354,6 +364,7 @@ impl Engine {
             Event::FaultEnds(fault) => self.fault_ends(fault),
             Event::CopyStarts(fault) => self.copy_starts(fault),
             Event::Part(fault) => self.part(fault),
+            Event::GoesOut { node } => self.goes_out(node),
             Event::Flap(fault) => self.flap(fault),
             Event::Flood { fault, left } => self.flood(fault, left),
             Event::Power { node, on } => self.power(node, on),
@@ -471,6 +482,7 @@ fn kind(event: &Event) -> &'static str {
         Event::FaultEnds(_) => "fault ends",
         Event::CopyStarts(_) => "copy starts",
         Event::Part(_) => "part",
+        Event::GoesOut { .. } => "goes out",
         Event::Flap(_) => "flap",
         Event::Flood { .. } => "flood",
         Event::Power { .. } => "power",

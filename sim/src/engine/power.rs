@@ -1,5 +1,9 @@
 //! The engine's power: crashes, starts, restores, and the rhythms of power and links.
 
+use std::collections::BTreeSet;
+
+use xiangyue_protocol::Level;
+
 use super::{Engine, Event};
 use crate::disk::Row;
 use crate::scheduler::SECOND;
@@ -42,17 +46,27 @@ impl Engine {
             return;
         }
         self.crash(node);
+        if restored {
+            // What is on it from now on is the backup; it starts once an operator lets it.
+            self.nodes[node].restore();
+            self.lost_disk.insert(node);
+        }
         let life = self.nodes[node].life;
         self.after(down, Event::Start { node, life, restored });
     }
 
     /// The node is switched on, unless it has been switched on and off again since this was planned.
     pub(super) fn start(&mut self, at: usize, life: u64, restored: bool) {
-        if self.nodes[at].replica.is_some() || self.nodes[at].life != life || self.kept_away.contains(&at) {
+        if self.nodes[at].replica.is_some() || self.nodes[at].life != life {
+            return;
+        }
+        if self.kept_away.contains(&at) {
+            self.put_off.extend(restored.then_some((at, restored)));
             return;
         }
         // What a revoked node wrote its township takes from nobody.
-        let waits = (restored || self.nodes[at].disk.is_damaged()) && !self.oracle.is_hostile(at);
+        let lost = restored || self.nodes[at].disk.is_damaged();
+        let waits = lost && !self.oracle.is_hostile(at);
         if waits && self.township_lacks(at) {
             self.stats.met(Sometimes::RestoreWaited);
             if !self.kept_away.is_empty() {
@@ -63,16 +77,65 @@ impl Engine {
             self.after(2 * SECOND, Event::Start { node: at, life, restored });
             return;
         }
-        if restored {
-            self.nodes[at].restore();
+        if waits && self.nodes[at].org.level() != Level::Township && self.below(at).next().is_some() {
+            self.indoors.insert(at);
+            self.after(SECOND, Event::GoesOut { node: at });
         }
         self.switch_on(at, restored);
     }
 
-    pub(super) fn switch_on(&mut self, at: usize, restored: bool) {
-        if self.copies.is_kept_off(at, restored) {
+    /// Nodes that reach the township through this one alone.
+    fn below(&self, node: usize) -> impl Iterator<Item = usize> {
+        let mut reached = BTreeSet::from([self.township(node)]);
+        loop {
+            let ends = self.plan.links.iter().map(|link| [link.dials, link.answers]);
+            let next: Vec<usize> = ends
+                .filter(|ends| !ends.contains(&node) && ends.iter().any(|end| reached.contains(end)))
+                .flatten()
+                .filter(|end| !reached.contains(end))
+                .collect();
+            if next.is_empty() {
+                break;
+            }
+            reached.extend(next);
+        }
+        let same = move |n: &usize| *n != node && self.township(*n) == self.township(node);
+        (0..self.nodes.len()).filter(same).filter(move |n| !reached.contains(n))
+    }
+
+    /// Whether a node has no line yet to another.
+    pub(super) fn stays_indoors(&self, node: usize, other: usize) -> bool {
+        self.indoors.contains(&node) && !self.below(node).any(|below| below == other)
+    }
+
+    /// A person gives a node that has lost entries its line to the others once those that it alone leads to have
+    /// brought it theirs: the township, which lets it spend again, cannot know of these.
+    pub(super) fn goes_out(&mut self, node: usize) {
+        if !self.indoors.contains(&node) {
             return;
         }
+        let id = self.nodes[node].id();
+        let disk = &self.nodes[node].disk;
+        let has = |n: usize| {
+            let mut rows = self.nodes[n].disk.rows().map(|row| &row.header).filter(|header| header.actor.node == id);
+            rows.all(|header| disk.holds_safely(&header.doc, header.actor, header.last))
+        };
+        let below: Vec<usize> = self.below(node).filter(|n| !self.oracle.is_hostile(*n)).collect();
+        if self.oracle.is_hostile(node) || below.iter().all(|n| has(*n)) {
+            self.indoors.remove(&node);
+            self.redial_all_of(node);
+        } else if self.kept_away.contains(&node) || below.iter().any(|n| self.kept_away.contains(n)) {
+            self.put_off_going_out.insert(node);
+        } else {
+            self.after(2 * SECOND, Event::GoesOut { node });
+        }
+    }
+
+    pub(super) fn switch_on(&mut self, at: usize, restored: bool) {
+        if (self.lost_disk.contains(&at) && !restored) || self.copies.is_kept_off(at, restored) {
+            return;
+        }
+        self.lost_disk.remove(&at);
         let now = self.now();
         let damaged = self.nodes[at].finds_damage();
         if let Err(refusal) = self.nodes[at].start(&mut self.opened) {
@@ -101,14 +164,26 @@ impl Engine {
         self.drain(at);
     }
 
-    /// Whether somebody else holds entries of a node that are not safe at its township.
+    /// Whether the township's operator cannot mend a disk of this node: another is being mended, whose last entries
+    /// might lie on this one alone, or this one runs twice.
+    pub(super) fn hands_are_full(&self, node: usize) -> bool {
+        let township = self.township(node);
+        let mended =
+            |n: usize| self.lost_disk.contains(&n) || self.indoors.contains(&n) || self.nodes[n].disk.is_damaged();
+        self.copies.concern(&self.plan, node)
+            || (0..self.nodes.len()).any(|n| self.township(n) == township && mended(n))
+    }
+
+    /// Whether somebody else, who can bring them there, holds entries of a node that are not safe at its township.
     fn township_lacks(&self, node: usize) -> bool {
         let (id, township) = (self.nodes[node].id(), self.township(node));
         let lacks = |n: usize| {
             let mut rows = self.nodes[n].disk.rows().map(|row| &row.header).filter(|header| header.actor.node == id);
             rows.any(|header| !self.nodes[township].disk.holds_safely(&header.doc, header.actor, header.last))
         };
-        (0..self.nodes.len()).filter(|n| *n != node && *n != township && self.township(*n) == township).any(lacks)
+        let below: BTreeSet<usize> = self.below(node).collect();
+        let same = |n: &usize| *n != node && *n != township && self.township(*n) == township;
+        (0..self.nodes.len()).filter(same).filter(|n| !below.contains(n)).any(lacks)
     }
 
     // Rhythms.

@@ -56,7 +56,8 @@ impl Engine {
         if waits && !self.agree() {
             return false;
         }
-        if !self.agree() {
+        // Who waits for somebody that is kept away has not heard of everything.
+        if self.put_off_going_out.is_empty() && !self.agree() {
             self.oracle.broke(6, "agree", self.queue.now(), "the core is at rest and does not agree".to_owned());
         }
         self.stats.met(Sometimes::CoreRestedAlone);
@@ -65,6 +66,9 @@ impl Engine {
         }
         for (node, restored) in std::mem::take(&mut self.put_off) {
             self.after(0, Event::Start { node, life: self.nodes[node].life, restored });
+        }
+        for node in std::mem::take(&mut self.put_off_going_out) {
+            self.after(0, Event::GoesOut { node });
         }
         for fault in self.copies.take_put_off() {
             self.after(0, Event::Part(fault));

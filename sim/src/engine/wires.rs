@@ -104,7 +104,8 @@ impl Engine {
         let off = self.nodes[a].replica.is_none() || self.nodes[b].replica.is_none();
         let away =
             (!self.links[link].there && !self.greeting) || self.troubles().cut(a, b) || self.troubles().cut(b, a);
-        if connected || off || away || self.refuses(b, a) || self.refuses(a, b) || self.knows_better(a, b) {
+        let indoors = [(a, b), (b, a)].into_iter().any(|(in_, out)| self.stays_indoors(in_, out));
+        if indoors || connected || off || away || self.refuses(b, a) || self.refuses(a, b) || self.knows_better(a, b) {
             return;
         }
         let state = &mut self.links[link];
