@@ -1,13 +1,20 @@
 //! The simulator's faults on real processes: one plan, carried out in virtual time and in real time. What the
 //! simulator says may never be seen is not seen here either; a difference between the two would be a finding.
 
+use xiangyue_protocol::Command;
 use xiangyue_sim::engine::Engine;
 use xiangyue_sim::scenario::{Scenario, Set};
 use xiangyue_tests::replay;
 
 /// The smallest scenario, half as long. Its dead disk is left to the tests of restores: a real one is put back by hand.
-const SETS: [&str; 4] =
-    ["phases.load=45s", "fault.restore.chance=0%", "fault.crash.times=1..2", "fault.break.times=0..1"];
+const SETS: [&str; 6] = [
+    "phases.load=45s",
+    "fault.restore.chance=0%",
+    "fault.crash.times=1..2",
+    "fault.break.times=0..1",
+    "workload.roster=10%",
+    "workload.publish=20%",
+];
 
 #[test]
 fn partition_power_cuts_and_breaks_come_out_alike_in_both_tiers() {
@@ -26,5 +33,8 @@ fn partition_power_cuts_and_breaks_come_out_alike_in_both_tiers() {
     );
     assert!(virtual_run.is_green(), "simulated: {:#?}", virtual_run.violations);
     assert_eq!(real_run.left_out, Vec::<String>::new());
+    let asked = |what: fn(&Command) -> bool| real_run.acknowledged.iter().any(|(_, command)| what(command));
+    assert!(asked(|command| matches!(command, Command::Roster(_))), "somebody edits the roster");
+    assert!(asked(|command| matches!(command, Command::Item(_))), "the town publishes items");
     assert!(real_run.objections.is_empty(), "processes: {:#?}", real_run.objections);
 }
