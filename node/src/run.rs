@@ -86,6 +86,8 @@ pub struct DemoOptions {
     pub folder: PathBuf,
     /// Seed of the generated records.
     pub seed: u64,
+    /// Enter the records of all six places of the article, at their full size.
+    pub article: bool,
     /// Language of the progress drawn on standard error.
     pub lang: Lang,
 }

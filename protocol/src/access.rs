@@ -6,7 +6,8 @@
 //! | accounts | their village | village, township | its readers |
 //! | ledger | their village, its township | village, township | its readers |
 //! | roster, cases | their village, its township; a township's own cases it alone | village, township | its readers |
-//! | grid, charter | their village; comments on a charter its township too | village, township | its readers |
+//! | grid | their village, its township | village, township | its readers |
+//! | charter | their village; comments on it its township too | village, township | its readers |
 //! | people | their village | their village | its readers |
 //! | bulletin | their township | all under it, its county | its readers |
 //! | counter | merchant (redemptions, asks), villages of the township (grants), township | those | its readers |
@@ -23,8 +24,10 @@ use crate::org::{Level, OrgCode};
 pub fn may_write(org: &OrgCode, doc: &DocId) -> bool {
     match doc.kind {
         Kind::Directory | Kind::Rules | Kind::Bulletin => *org == doc.org,
-        Kind::Accounts | Kind::Grid | Kind::People => *org == doc.org,
-        Kind::Ledger | Kind::Roster | Kind::Cases | Kind::Charter => *org == doc.org || org.is_township_of(&doc.org),
+        Kind::Accounts | Kind::People => *org == doc.org,
+        Kind::Ledger | Kind::Roster | Kind::Cases | Kind::Grid | Kind::Charter => {
+            *org == doc.org || org.is_township_of(&doc.org)
+        }
         Kind::Counter => *org == doc.org || org.is_township_of(&doc.org) || is_village_beside(org, doc),
     }
 }

@@ -80,9 +80,9 @@ impl Month {
     /// The first that can be named.
     pub const FIRST: Month = Month { year: 0, month: 1 };
 
-    /// The first month of a year; none for one that is not written with four digits.
-    pub fn january(year: u16) -> Option<Month> {
-        (year <= 9999).then_some(Month { year, month: 1 })
+    /// A month of a year that is written with four digits; none if there is no such month.
+    pub fn new(year: u16, month: u8) -> Option<Month> {
+        (year <= 9999 && (1..=12).contains(&month)).then_some(Month { year, month })
     }
 
     /// The month that a date lies in.

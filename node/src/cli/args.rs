@@ -499,6 +499,9 @@ pub(crate) struct Demo {
     /// End when the figures are printed, instead of leaving the console page up
     #[arg(long)]
     pub(crate) exit: bool,
+    /// Enter the records of all six places of the article at their full size, and compare every figure
+    #[arg(long)]
+    pub(crate) article: bool,
     /// Seed of the generated records
     #[arg(long, value_name = "NUMBER", default_value_t = 20_210_126)]
     pub(crate) seed: u64,

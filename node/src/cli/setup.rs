@@ -102,7 +102,7 @@ pub(super) fn readmit(session: &Session, args: &args::Readmit) -> Outcome {
 pub(super) fn demo(session: &Session, args: &args::Demo) -> Outcome {
     let output = session.output;
     let folder = session.overrides.data.clone().unwrap_or_else(std::env::temp_dir);
-    let options = DemoOptions { exit: args.exit, folder, seed: args.seed, lang: output.lang };
+    let options = DemoOptions { exit: args.exit, article: args.article, folder, seed: args.seed, lang: output.lang };
     let mut result: Outcome = Err(Refusal::new(Code::NotReady, "demo").into());
     let ended = run::demo(&session.loaded.config, &options, &mut |report| {
         result = output.answer(report).map(|()| if report.ok { exit::OK } else { exit::REFUSED });
@@ -255,7 +255,11 @@ fn golden(lang: Lang, rows: &[GoldenRow]) -> String {
             yes(lang, row.ok).to_owned(),
         ]);
     }
-    table.render()
+    let mut text = table.render();
+    for row in rows.iter().filter(|row| !row.note_zh.is_empty()) {
+        text.push_str(&format!("{}: {}\n", row.id, lang.pick(&row.note_zh, &row.note_en)));
+    }
+    text
 }
 
 /// What the demo saw in the words of the API, for people: `New` is written, `Refused XY-124` refused under that code.

@@ -200,7 +200,7 @@ fn freshness(lang: Lang, status: &Status, org: &OrgCode, known: Option<&VillageS
 }
 
 fn golden_view(lang: Lang, row: &GoldenRow) -> GoldenView {
-    let GoldenRow { id, label_zh, label_en, expected, computed, ok } = row.clone();
+    let GoldenRow { id, label_zh, label_en, expected, computed, ok, .. } = row.clone();
     GoldenView { id, label: lang.pick(label_zh, label_en), expected, computed, ok }
 }
 

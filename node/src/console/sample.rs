@@ -155,13 +155,8 @@ pub(crate) fn stats() -> Stats {
 }
 
 pub(crate) fn golden() -> Vec<GoldenRow> {
-    let row = |id: &str, zh: &str, en: &str, expected: &str, computed: &str| GoldenRow {
-        id: id.to_owned(),
-        label_zh: zh.to_owned(),
-        label_en: en.to_owned(),
-        expected: expected.to_owned(),
-        computed: computed.to_owned(),
-        ok: true,
+    let row = |id: &str, zh: &str, en: &str, expected: &str, computed: &str| {
+        GoldenRow::new(id, (zh, en), expected.to_owned(), computed.to_owned(), true)
     };
     vec![
         row("L2", "储值户", "depositors", "18,717", "18,717"),

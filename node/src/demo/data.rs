@@ -20,7 +20,7 @@ mod village;
 #[cfg(test)]
 mod tests;
 
-use dice::Dice;
+pub(super) use dice::Dice;
 use village::Records;
 
 /// First day of the rule book.

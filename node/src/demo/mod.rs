@@ -3,6 +3,7 @@
 //! It drives the nodes through the same commands and the same local API as an operator; nothing in the product
 //! knows of it.
 
+mod article;
 mod data;
 mod partition;
 mod processes;

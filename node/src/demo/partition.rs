@@ -71,7 +71,7 @@ fn award(request: &str, account: &AccountId) -> Result<WireCommand, Refusal> {
 fn fact(id: &str, zh: &str, en: &str, expected: impl ToString, computed: impl ToString) -> GoldenRow {
     let (expected, computed) = (expected.to_string(), computed.to_string());
     let ok = expected == computed;
-    GoldenRow { id: id.to_owned(), label_zh: zh.to_owned(), label_en: en.to_owned(), expected, computed, ok }
+    GoldenRow::new(id, (zh, en), expected, computed, ok)
 }
 
 /// A villager's account at a node with at least this many points.

@@ -5,6 +5,7 @@ use std::time::Instant;
 use xiangyue_protocol::Refusal;
 use xiangyue_protocol::schema::Points;
 
+use super::article;
 use super::data::{self, DemoFiles};
 use super::partition;
 use super::progress::Bars;
@@ -36,8 +37,11 @@ pub fn demo(_config: &Config, options: &DemoOptions, report: &mut dyn FnMut(&Dem
     town.import(&files, &bars)?;
     town.converge(&bars, "同步到镇", "sync to the township")?;
     let stats = town.stats()?;
-    let golden = golden_rows(&stats, &files);
+    let mut golden = golden_rows(&stats, &files);
     let facts = partition::play(&town, &stats, &bars)?;
+    if options.article {
+        golden.extend(article::golden(&town, options.seed, &folder.join("article"), &bars)?);
+    }
     let after = town.stats()?;
     let converged = town.equal_nodes()? == town.nodes().count() as u64 - 1;
     let ok = converged && golden.iter().chain(&facts).all(|row| row.ok);
@@ -70,20 +74,12 @@ fn figure(stats: &Stats, id: &str) -> String {
 fn equal(id: &str, zh: &str, en: &str, expected: impl ToString, computed: impl ToString) -> GoldenRow {
     let (expected, computed) = (expected.to_string(), computed.to_string());
     let ok = expected == computed;
-    GoldenRow { id: id.to_owned(), label_zh: zh.to_owned(), label_en: en.to_owned(), expected, computed, ok }
+    GoldenRow::new(id, (zh, en), expected, computed, ok)
 }
 
 fn above(id: &str, zh: &str, en: &str, (sign, least): (&str, i64), computed: i64) -> GoldenRow {
     let ok = if sign == ">" { computed > least } else { computed >= least };
-    let (label_zh, label_en) = (zh.to_owned(), en.to_owned());
-    GoldenRow {
-        id: id.to_owned(),
-        label_zh,
-        label_en,
-        expected: format!("{sign} {least}"),
-        computed: computed.to_string(),
-        ok,
-    }
+    GoldenRow::new(id, (zh, en), format!("{sign} {least}"), computed.to_string(), ok)
 }
 
 /// What the article reports of Lucheng, beside what the township's statistics say.

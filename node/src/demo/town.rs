@@ -31,7 +31,7 @@ pub(super) struct Town {
 }
 
 /// A UDP port that is free now. Tokens name the township's port, so it must be known before it listens.
-fn free_port() -> Result<String, Refusal> {
+pub(super) fn free_port() -> Result<String, Refusal> {
     let socket = UdpSocket::bind("127.0.0.1:0").map_err(|error| Refusal::new(Code::Network, error))?;
     let address = socket.local_addr().map_err(|error| Refusal::new(Code::Network, error))?;
     Ok(address.to_string())
@@ -125,7 +125,9 @@ impl Town {
             let held = heads(node)?;
             let expected = reference.iter().filter(|(id, _)| xiangyue_protocol::access::may_carry(&node.org, id));
             let all_there = expected.clone().all(|(id, heads)| held.get(id) == Some(heads));
-            equal += u64::from(all_there && held.keys().all(|id| reference.contains_key(id)));
+            // What concerns single people is at their village alone.
+            let mut shared = held.keys().filter(|id| xiangyue_protocol::access::may_carry(&self.township.org, id));
+            equal += u64::from(all_there && shared.all(|id| reference.contains_key(id)));
         }
         Ok(equal)
     }
@@ -158,7 +160,7 @@ fn heads(node: &Node) -> Result<Heads, Refusal> {
     Ok(list.docs.into_iter().map(|row| (row.id, row.heads)).collect())
 }
 
-fn enrol(folder: &Path, township: &Node, code: &OrgCode, name: &str) -> Result<Node, Refusal> {
+pub(super) fn enrol(folder: &Path, township: &Node, code: &OrgCode, name: &str) -> Result<Node, Refusal> {
     let data = folder.join(code.as_str());
     let token: Token = run(&township.data, &["enroll", "token", "--org", code.as_str(), "--name", name])?;
     let _: Value = run(&data, &["enroll", "join", &token.token])?;
@@ -166,7 +168,7 @@ fn enrol(folder: &Path, township: &Node, code: &OrgCode, name: &str) -> Result<N
 }
 
 /// Imports files at a node, all or nothing, and returns how many rows were new.
-fn import_at(node: &Node, paths: &[PathBuf]) -> Result<u64, Refusal> {
+pub(super) fn import_at(node: &Node, paths: &[PathBuf]) -> Result<u64, Refusal> {
     let mut parts = Vec::new();
     let mut body: Vec<u8> = Vec::new();
     for path in paths {

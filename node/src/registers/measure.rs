@@ -41,6 +41,10 @@ measures! {
     PointsReversed Happens "points_reversed" "冲正积分" "points reversed" "L3";
     Redemptions Happens "redemptions" "兑换笔数" "redemptions" "L7 L10";
     Communities Stands "communities" "社区" "communities" "Q1";
+    Centres Stands "centres" "综治中心" "governance centres" "Q10";
+    CentresComplete Stands "centres_complete" "四室一厅一平台齐全" "centres with all rooms" "Q10";
+    AreaHa Stands "area_ha" "面积（公顷）" "area, hectares" "C5";
+    Population Stands "population" "人口" "population" "C5";
     Hamlets Stands "hamlets" "自然村（组）" "natural villages and groups" "Q1 C3";
     Grids Stands "grids" "网格" "grids" "Q1 Q2";
     PartyOrgs Stands "party_orgs" "党组织" "party organisations" "Q1";
@@ -62,6 +66,8 @@ measures! {
     IndustryLarge Stands "industry_large" "500亩以上坝区" "areas of 500 mu and more" "Y6";
     IndustryMu Stands "industry_mu" "产业面积（亩）" "farming, mu" "Y6";
     IndustryWorkers Stands "industry_workers" "务工人数" "workers" "Y6";
+    IncomePersonFen Stands "income_person_fen" "人均纯收入（分），各坝区之和" "income per person, fen, summed over areas" "Y6";
+    IncomeHouseholdFen Stands "income_household_fen" "户均收入（分），各坝区之和" "income per household, fen, summed over areas" "Y6";
     RiskCards Stands "risk_cards" "风险卡" "risk cards" "Q6";
     Petitions Happens "petitions" "信访收到" "petitions received" "C1";
     PetitionsAccepted Happens "petitions_accepted" "信访受理" "petitions accepted" "C1";

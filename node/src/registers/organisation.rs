@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use xiangyue_protocol::forms::organisation::{
-    AREA, ASSIGNMENT, COMMUNITY, GRID, HAMLET, HOUSEHOLD, INDUSTRY, PAIRING, PROFILE,
+    AREA, ASSIGNMENT, CENTRE, COMMUNITY, GRID, HAMLET, HOUSEHOLD, INDUSTRY, PAIRING, PROFILE,
 };
 use xiangyue_protocol::forms::{Form, Row, Rows};
+use xiangyue_protocol::{Level, OrgCode};
 
 use super::tally::padded;
 use super::{Cell, Measure, Tally};
@@ -21,6 +22,8 @@ pub(super) fn count(rows: &Rows, tally: &mut Tally) {
     for hamlet in rows.of(&HAMLET) {
         tally.one(Cell::of(Measure::Hamlets).class(hamlet.text("sort")));
     }
+    centres(rows, tally);
+    profile(rows, tally);
     grids(rows, tally);
     pairings(rows, tally);
     assignments(rows, tally);
@@ -36,12 +39,35 @@ pub(super) fn count(rows: &Rows, tally: &mut Tally) {
         tally.add(Cell::of(Measure::IndustryLarge), i64::from(mu >= LARGE_MU));
         tally.add(Cell::of(Measure::IndustryMu), mu);
         tally.add(Cell::of(Measure::IndustryWorkers), place.number("workers").unwrap_or_default());
+        tally.add(Cell::of(Measure::IncomePersonFen), place.number("income_person").unwrap_or_default());
+        tally.add(Cell::of(Measure::IncomeHouseholdFen), place.number("income_household").unwrap_or_default());
     }
 }
 
 fn party_orgs(rows: &Rows, form: &Form, tally: &mut Tally) {
     for row in rows.of(form).filter(|row| !matches!(row.text("party_org"), "" | "none")) {
         tally.one(Cell::of(Measure::PartyOrgs).class(row.text("party_org")));
+    }
+}
+
+/// The four rooms, one hall and one platform of a governance centre (article Q10).
+const ROOMS: [&str; 6] = ["coordination", "mediation", "grid_office", "video", "reception", "platform"];
+
+fn centres(rows: &Rows, tally: &mut Tally) {
+    for centre in rows.of(&CENTRE) {
+        tally.one(Cell::of(Measure::Centres).class(centre.text("level")));
+        let complete = ROOMS.iter().all(|room| centre.yes(room));
+        tally.add(Cell::of(Measure::CentresComplete).class(centre.text("level")), i64::from(complete));
+    }
+}
+
+/// Area and population of the township itself, as of the latest day. Its villages' are parts of it.
+fn profile(rows: &Rows, tally: &mut Tally) {
+    let own =
+        rows.of(&PROFILE).filter(|row| row.text("unit").parse::<OrgCode>().is_ok_and(|o| o.level() == Level::Township));
+    if let Some(latest) = own.max_by_key(|row| row.date("as_of")) {
+        tally.add(Cell::of(Measure::AreaHa), latest.number("area_ha").unwrap_or_default());
+        tally.add(Cell::of(Measure::Population), latest.number("population").unwrap_or_default());
     }
 }
 

@@ -4,6 +4,7 @@
 //! report says what it is of, as of when it is known and who is missing, in every format.
 
 mod bank;
+mod boards;
 mod checks;
 mod figures;
 mod merchants;
@@ -46,6 +47,7 @@ pub fn make(
         ReportName::Officers => officers::officers(replica, query.at.unwrap_or(today)),
         ReportName::Checks => checks::checks(replica, month, today, query.lang),
         ReportName::Completeness => months::completeness(replica, month, today),
+        ReportName::Boards => boards::boards(replica, counts, month, today, query.lang),
         name => figures::make(name, &frame(replica, query, today), counts).unwrap_or_default(),
     };
     let org = replica.org().clone();
@@ -56,7 +58,7 @@ pub fn make(
 
 /// Whether a report is made from rows of forms, which have to be counted first.
 pub fn needs_counts(name: ReportName) -> bool {
-    figures::has(name)
+    name == ReportName::Boards || figures::has(name)
 }
 
 fn frame(replica: &Replica, query: &ReportQuery, today: Date) -> figures::Frame {

@@ -241,7 +241,7 @@ pub static RISK_CARD: Form = Form {
     about: "a grid's risk card: how many key people, sites and places",
     article: "Q6",
     home: Home::Village(Kind::Grid),
-    writers: Writers::Own,
+    writers: Writers::Both,
     fields: &[
         Field::key("grid", "网格编码", GRID),
         Field::need("date", "梳理日期", Type::Past),

@@ -132,7 +132,7 @@ impl Row {
         let field = self.form.fields.iter().find(|field| field.dates)?;
         match field.of {
             Type::Month => self.text(field.name).parse().ok(),
-            Type::Number(..) => Month::january(u16::try_from(self.number(field.name)?).ok()?),
+            Type::Number(..) => Month::new(u16::try_from(self.number(field.name)?).ok()?, 1),
             _ => self.date(field.name).map(Month::of),
         }
     }

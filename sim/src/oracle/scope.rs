@@ -38,8 +38,8 @@ fn may_write(org: &OrgCode, doc: &DocId, record: &str) -> bool {
     let own = *org == doc.org;
     let township = org.level() == Level::Township && one_township(org, doc);
     match doc.kind {
-        Kind::Directory | Kind::Rules | Kind::Bulletin | Kind::Accounts | Kind::Grid | Kind::People => own,
-        Kind::Ledger | Kind::Roster | Kind::Cases | Kind::Charter => own || township,
+        Kind::Directory | Kind::Rules | Kind::Bulletin | Kind::Accounts | Kind::People => own,
+        Kind::Ledger | Kind::Roster | Kind::Cases | Kind::Grid | Kind::Charter => own || township,
         Kind::Counter if record == "award" => false,
         Kind::Counter if matches!(record, "redemption" | "reversal") => own,
         Kind::Counter => own || township || (org.level() == Level::Village && one_township(org, doc)),

@@ -52,6 +52,10 @@ reports! {
     Officers "officers" "乡村治理员" "Governance officers",
     /// Communities, natural villages, grids, party organisations, tiers of grid managers (Q1, C3).
     Organisation "organisation" "组织体系" "Organisation",
+    /// Governance centres and their rooms (Q10).
+    Centres "centres" "综治中心" "Governance centres",
+    /// Area, population, density (C5).
+    Profile "profile" "概况" "Profile",
     /// Grids: sizes, party groups, officers, risk cards, roll-calls (Q2, Q3, Q6, Q9).
     Grids "grids" "网格" "Grids",
     /// Who answers for which households (Q4).
@@ -76,6 +80,8 @@ reports! {
     Allowances "allowances" "误工补贴" "Allowances",
     /// The safety index of grids (Q11).
     Safety "safety" "平安指数" "Safety index",
+    /// Medals of a quarter's boards (Y4).
+    Boards "boards" "季度榜单" "Boards of a quarter",
     /// Farming (Y6).
     Industry "industry" "产业" "Farming",
     /// Legal service and study (S1, S2).

@@ -224,6 +224,20 @@ pub struct GoldenRow {
     pub computed: String,
     /// Whether they agree.
     pub ok: bool,
+    /// A remark in Chinese, as where the article contradicts itself.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub note_zh: String,
+    /// The same in English.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub note_en: String,
+}
+
+impl GoldenRow {
+    /// A figure beside the one it should be.
+    pub(crate) fn new(id: &str, (zh, en): (&str, &str), expected: String, computed: String, ok: bool) -> GoldenRow {
+        let (note_zh, note_en) = (String::new(), String::new());
+        GoldenRow { id: id.into(), label_zh: zh.into(), label_en: en.into(), expected, computed, ok, note_zh, note_en }
+    }
 }
 
 /// What a demo run showed.

@@ -1,11 +1,11 @@
 //! A small seeded generator (SplitMix64, Steele et al., OOPSLA 2014): the same seed gives the same town everywhere.
 
 /// Throws that depend on the seed alone.
-pub(super) struct Dice(u64);
+pub(in crate::demo) struct Dice(u64);
 
 impl Dice {
     /// Dice of their own for one part of the town, so that a change in one does not move the others.
-    pub(super) fn new(seed: u64, part: u64) -> Dice {
+    pub(in crate::demo) fn new(seed: u64, part: u64) -> Dice {
         let mut dice = Dice(seed ^ part.wrapping_mul(0xd134_2543_de82_ef95));
         dice.next();
         dice
@@ -20,28 +20,28 @@ impl Dice {
     }
 
     /// A whole number from 0 to `below` − 1; 0 when `below` is 0.
-    pub(super) fn below(&mut self, below: usize) -> usize {
+    pub(in crate::demo) fn below(&mut self, below: usize) -> usize {
         let product = u128::from(self.next()) * below as u128;
         usize::try_from(product >> 64).unwrap_or(0)
     }
 
     /// A whole number from `low` to `high`, both included.
-    pub(super) fn between(&mut self, low: i64, high: i64) -> i64 {
+    pub(in crate::demo) fn between(&mut self, low: i64, high: i64) -> i64 {
         low + i64::try_from(self.below(usize::try_from(high - low + 1).unwrap_or(0))).unwrap_or(0)
     }
 
     /// True `percent` times of a hundred.
-    pub(super) fn chance(&mut self, percent: usize) -> bool {
+    pub(in crate::demo) fn chance(&mut self, percent: usize) -> bool {
         self.below(100) < percent
     }
 
     /// One of these.
-    pub(super) fn pick<'a, T>(&mut self, of: &'a [T]) -> &'a T {
+    pub(in crate::demo) fn pick<'a, T>(&mut self, of: &'a [T]) -> &'a T {
         &of[self.below(of.len())]
     }
 
     /// A place among `count` where the first are far likelier than the last: few people do most of the work.
-    pub(super) fn skewed(&mut self, count: usize) -> usize {
+    pub(in crate::demo) fn skewed(&mut self, count: usize) -> usize {
         let scale = 1 << 20;
         let share = self.below(scale) as u128;
         let cubed = share * share * share / (scale as u128 * scale as u128);
@@ -49,7 +49,7 @@ impl Dice {
     }
 
     /// `take` of the numbers below `count`, in order, each set equally likely.
-    pub(super) fn sample(&mut self, take: usize, count: usize) -> Vec<usize> {
+    pub(in crate::demo) fn sample(&mut self, take: usize, count: usize) -> Vec<usize> {
         let mut left = take;
         (0..count)
             .filter(|at| {

@@ -22,14 +22,18 @@ enum What {
     Sum(Measure),
     /// How many of these classes.
     Of(Measure, &'static [&'static str]),
-    /// An amount in fen.
-    Fen(Measure),
+    /// A number of hundredths.
+    Hundredths(Measure),
     /// Thousandths of the whole.
     Share(Measure, Measure),
     /// Thousandths of the whole that are of these classes.
     ShareOf(Measure, &'static [&'static str]),
     /// So many of one for each of the other, with decimals.
     Mean(Measure, Measure, u8),
+    /// So many fen of one for each of the other.
+    MeanFen(Measure, Measure),
+    /// Tenths of people per square kilometre, from people and hectares.
+    Density(Measure, Measure),
     /// The mean of a number that is the class.
     MeanClass(Measure),
     /// How many have a number as class that is not from the one setting to the other.
@@ -63,10 +67,6 @@ impl Column {
         Column::new(key, zh, en, What::Of(of, classes))
     }
 
-    pub(super) const fn fen(key: &'static str, zh: &'static str, en: &'static str, of: Measure) -> Column {
-        Column::new(key, zh, en, What::Fen(of))
-    }
-
     pub(super) const fn share(
         key: &'static str,
         zh: &'static str,
@@ -96,6 +96,31 @@ impl Column {
         decimals: u8,
     ) -> Column {
         Column::new(key, zh, en, What::Mean(sum, each, decimals))
+    }
+
+    pub(super) const fn mean_fen(
+        key: &'static str,
+        zh: &'static str,
+        en: &'static str,
+        sum: Measure,
+        each: Measure,
+    ) -> Column {
+        Column::new(key, zh, en, What::MeanFen(sum, each))
+    }
+
+    pub(super) const fn density(
+        key: &'static str,
+        zh: &'static str,
+        en: &'static str,
+        people: Measure,
+        hectares: Measure,
+    ) -> Column {
+        Column::new(key, zh, en, What::Density(people, hectares))
+    }
+
+    /// A number of hundredths, such as hectares read as square kilometres, or fen as yuan.
+    pub(super) const fn hundredths(key: &'static str, zh: &'static str, en: &'static str, of: Measure) -> Column {
+        Column::new(key, zh, en, What::Hundredths(of))
     }
 
     pub(super) const fn mean_class(key: &'static str, zh: &'static str, en: &'static str, of: Measure) -> Column {
@@ -144,8 +169,8 @@ impl Column {
     /// Its header.
     pub(super) fn head(&self) -> ReportColumn {
         match self.what {
-            What::Fen(_) | What::DueFen(_) => decimal_column(self.key, self.zh, self.en, 2),
-            What::Share(..) | What::ShareOf(..) | What::Within(..) | What::MeanClass(_) => {
+            What::Hundredths(_) | What::DueFen(_) | What::MeanFen(..) => decimal_column(self.key, self.zh, self.en, 2),
+            What::Share(..) | What::ShareOf(..) | What::Within(..) | What::MeanClass(_) | What::Density(..) => {
                 decimal_column(self.key, self.zh, self.en, 1)
             }
             What::Mean(_, _, decimals) => decimal_column(self.key, self.zh, self.en, decimals),
@@ -156,10 +181,12 @@ impl Column {
     /// Whether it counts a measure.
     pub(super) fn counts(&self, measure: Measure) -> bool {
         match self.what {
-            What::Share(a, b) | What::Mean(a, b, _) => measure == a || measure == b,
+            What::Share(a, b) | What::Mean(a, b, _) | What::MeanFen(a, b) | What::Density(a, b) => {
+                measure == a || measure == b
+            }
             What::Sum(of)
             | What::Of(of, _)
-            | What::Fen(of)
+            | What::Hundredths(of)
             | What::ShareOf(of, _)
             | What::MeanClass(of)
             | What::Outside(of, ..)
@@ -185,11 +212,13 @@ impl Column {
             tally.of(of).filter_map(move |(cell, many)| Some((days(&cell.class)?, many)))
         };
         match self.what {
-            What::Sum(of) | What::Fen(of) => count(sum(of)),
+            What::Sum(of) | What::Hundredths(of) => count(sum(of)),
             What::Of(of, classes) => count(of_classes(of, classes)),
             What::Share(part, whole) => ratio(sum(part), sum(whole), 3),
             What::ShareOf(of, classes) => ratio(of_classes(of, classes), sum(of), 3),
             What::Mean(part, whole, decimals) => ratio(sum(part), sum(whole), decimals),
+            What::MeanFen(sum_of, each) => ratio(sum(sum_of), sum(each), 0),
+            What::Density(people, hectares) => ratio(sum(people), sum(hectares), 3),
             What::MeanClass(of) => ratio(numbers(of).map(|(number, many)| number * many).sum(), sum(of), 1),
             What::Outside(of, least, most) => {
                 let range = set(least)..=set(most);

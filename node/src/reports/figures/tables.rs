@@ -1,6 +1,6 @@
 //! The reports, each as what its rows are and what its columns count.
 
-use xiangyue_protocol::forms::{Type, Word, cases, events};
+use xiangyue_protocol::forms::{Type, Word, cases, events, organisation};
 
 use super::column::Column as C;
 use super::{By, Table};
@@ -27,6 +27,28 @@ pub(super) const ALL: &[Table] = &[
         note: None,
     },
     Table {
+        name: ReportName::Centres,
+        rows: By::Class(&[M::Centres, M::CentresComplete], centre_levels, "层级", "level"),
+        columns: &[
+            C::sum("centres", "综治中心", "centres", M::Centres),
+            C::sum("complete", "四室一厅一平台齐全", "with all rooms", M::CentresComplete),
+            C::share("complete_permille", "达标率（%）", "complete, %", M::CentresComplete, M::Centres),
+        ],
+        note: None,
+    },
+    Table {
+        name: ReportName::Profile,
+        rows: By::Village,
+        columns: &[
+            C::hundredths("area_hundredths", "面积（平方公里）", "area, km²", M::AreaHa),
+            C::sum("population", "人口", "population", M::Population),
+            C::density("density_tenths", "人口密度（人/平方公里）", "people per km²", M::Population, M::AreaHa),
+            C::sum("households", "户数", "households", M::Households),
+            C::sum("persons", "户内人口", "persons in households", M::Persons),
+        ],
+        note: None,
+    },
+    Table {
         name: ReportName::Grids,
         rows: By::Village,
         columns: &[
@@ -38,6 +60,7 @@ pub(super) const ALL: &[Table] = &[
             C::sum("with_officer", "已配网格员", "with an officer", M::GridsWithOfficer),
             C::sum("risk_cards", "风险卡", "risk cards", M::RiskCards),
             C::share("cards_permille", "风险卡覆盖率（%）", "grids with a card, %", M::RiskCards, M::Grids),
+            C::sum("roll_calls", "点验的网格", "roll-calls", M::RollCalls),
             C::sum("roll_call_due", "点验应到", "due at roll-calls", M::RollCallDue),
             C::sum("roll_call_present", "点验实到", "present at roll-calls", M::RollCallPresent),
             C::share("present_permille", "到位率（%）", "present, %", M::RollCallPresent, M::RollCallDue),
@@ -200,10 +223,10 @@ pub(super) const ALL: &[Table] = &[
         rows: By::Month,
         columns: &[
             C::sum("allowances", "发放人次", "allowances", M::Allowances),
-            C::fen("amount_fen", "金额（元）", "amount, yuan", M::AllowanceFen),
-            C::mean("mean_fen", "人均（元）", "mean, yuan", M::AllowanceFen, M::Allowances, 0),
+            C::hundredths("amount_fen", "金额（元）", "amount, yuan", M::AllowanceFen),
+            C::mean_fen("mean_fen", "人均（元）", "mean, yuan", M::AllowanceFen, M::Allowances),
         ],
-        note: Some(("“人均”以分计。", "The mean is in fen.")),
+        note: None,
     },
     Table {
         name: ReportName::Industry,
@@ -213,6 +236,20 @@ pub(super) const ALL: &[Table] = &[
             C::sum("large", "500 亩以上", "of 500 mu and more", M::IndustryLarge),
             C::sum("mu", "面积（亩）", "mu", M::IndustryMu),
             C::sum("workers", "务工人数", "workers", M::IndustryWorkers),
+            C::mean_fen(
+                "income_person_fen",
+                "人均纯收入（元）",
+                "income per person, yuan",
+                M::IncomePersonFen,
+                M::IndustryPlaces,
+            ),
+            C::mean_fen(
+                "income_household_fen",
+                "户均收入（元）",
+                "income per household, yuan",
+                M::IncomeHouseholdFen,
+                M::IndustryPlaces,
+            ),
         ],
         note: None,
     },
@@ -249,8 +286,8 @@ pub(super) const ALL: &[Table] = &[
         rows: By::Village,
         columns: &[
             C::sum("leases", "租赁合同", "leases", M::Leases),
-            C::fen("rent_fen", "应收（元）", "rent, yuan", M::LeaseFen),
-            C::fen("paid_fen", "已收（元）", "paid, yuan", M::PaidFen),
+            C::hundredths("rent_fen", "应收（元）", "rent, yuan", M::LeaseFen),
+            C::hundredths("paid_fen", "已收（元）", "paid, yuan", M::PaidFen),
             C::sum("paid", "已缴清", "paid in full", M::LeasesPaid),
             C::due_fen("arrears_fen", "逾期未缴（元）", "overdue, yuan", M::ArrearsFen),
             C::due_days("days", "最长逾期（天）", "longest overdue, days", M::ArrearsFen),
@@ -304,6 +341,10 @@ fn dispute_classes() -> &'static [Word] {
 
 fn dispute_sources() -> &'static [Word] {
     words(&cases::DISPUTE, "source")
+}
+
+fn centre_levels() -> &'static [Word] {
+    words(&organisation::CENTRE, "level")
 }
 
 fn task_classes() -> &'static [Word] {
