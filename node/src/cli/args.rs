@@ -502,6 +502,9 @@ pub(crate) struct Demo {
     /// Enter the records of all six places of the article at their full size, and compare every figure
     #[arg(long)]
     pub(crate) article: bool,
+    /// Instead measure this machine with counties of so many villages, such as 10,100,350
+    #[arg(long, value_name = "VILLAGES", value_delimiter = ',', value_parser = clap::value_parser!(u16).range(1..=999))]
+    pub(crate) scale: Vec<u16>,
     /// Seed of the generated records
     #[arg(long, value_name = "NUMBER", default_value_t = 20_210_126)]
     pub(crate) seed: u64,

@@ -13,7 +13,7 @@ use super::table::{Side, Table, heading};
 use super::{Outcome, Session, file_refusal};
 use crate::api::client::Failure;
 use crate::api::types::{
-    DemoReport, GoldenRow, ReadmitRequest, Readmitted, RevokeRequest, Revoked, Token, TokenRequest,
+    DemoReport, GoldenRow, ReadmitRequest, Readmitted, RevokeRequest, Revoked, ScaleReport, Token, TokenRequest,
 };
 use crate::config;
 use crate::i18n::{Lang, count, moment, thousands};
@@ -104,6 +104,10 @@ pub(super) fn demo(session: &Session, args: &args::Demo) -> Outcome {
     let folder = session.overrides.data.clone().unwrap_or_else(std::env::temp_dir);
     let options = DemoOptions { exit: args.exit, article: args.article, folder, seed: args.seed, lang: output.lang };
     let mut result: Outcome = Err(Refusal::new(Code::NotReady, "demo").into());
+    if !args.scale.is_empty() {
+        let villages: Vec<usize> = args.scale.iter().map(|villages| usize::from(*villages)).collect();
+        return output.answer(&crate::demo::scale(&options, &villages)?).map(|()| exit::OK);
+    }
     let ended = run::demo(&session.loaded.config, &options, &mut |report| {
         result = output.answer(report).map(|()| if report.ok { exit::OK } else { exit::REFUSED });
     });
@@ -235,6 +239,37 @@ impl Show for DemoReport {
             );
         }
         text
+    }
+}
+
+impl Show for ScaleReport {
+    fn show(&self, lang: Lang) -> String {
+        let mut table = Table::new([
+            (lang.pick("村", "villages"), Side::Right),
+            (lang.pick("行数", "rows"), Side::Right),
+            (lang.pick("导入（行/秒）", "import, rows/s"), Side::Right),
+            (lang.pick("启动后首表（秒）", "first report, s"), Side::Right),
+            (lang.pick("改一处后出表 p50（毫秒）", "report after a change, ms p50"), Side::Right),
+            ("p99", Side::Right),
+            (lang.pick("导出 XLSX（行）", "XLSX, rows"), Side::Right),
+            (lang.pick("秒", "s"), Side::Right),
+            (lang.pick("内存（MiB）", "memory, MiB"), Side::Right),
+        ]);
+        let whole = |number: u64| thousands(i64::try_from(number).unwrap_or(i64::MAX));
+        for row in &self.scale {
+            table.row([
+                whole(row.villages),
+                whole(row.rows),
+                format!("{:.0}", row.rows_per_second),
+                format!("{:.2}", row.cold_seconds),
+                format!("{:.1}", row.report_ms_p50),
+                format!("{:.1}", row.report_ms_p99),
+                whole(row.xlsx_rows),
+                format!("{:.2}", row.xlsx_seconds),
+                row.rss_mib.map(whole).unwrap_or_default(),
+            ]);
+        }
+        table.render()
     }
 }
 

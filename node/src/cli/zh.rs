@@ -27,7 +27,7 @@ const SHARED: [(&str, &str); 10] = [
 ];
 
 /// Texts of commands and of their own arguments.
-const TEXTS: [(&str, &str); 95] = [
+const TEXTS: [(&str, &str); 96] = [
     ("", "村级积分账本：断网可用，联网后一致"),
     ("init", "在本机建立一个镇"),
     ("init township", "建立镇：签发机构、首个节点和名录"),
@@ -121,6 +121,7 @@ const TEXTS: [(&str, &str); 95] = [
     ("close:why", "原因"),
     ("demo", "在本机临时目录或 --data 下运行一个镇和十二个村，核对统计数字，结束后删除全部文件"),
     ("demo:exit", "打印结果后结束，不保留控制台页面"),
+    ("demo:scale", "改为测量本机：各种村数的县，例如 10,100,350"),
     ("demo:article", "录入文章六地的全部记录，核对每个数字"),
     ("demo:seed", "生成数据所用的种子"),
     ("config", "检查或查看配置"),

@@ -12,5 +12,5 @@ mod run;
 mod stop;
 mod town;
 
-pub use run::demo;
+pub use run::{demo, scale};
 pub use stop::stopped_by;

@@ -103,8 +103,21 @@ impl Node {
 }
 
 impl Drop for Node {
-    /// Waits for the process to stop, and ends it when it does not.
     fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl Node {
+    /// The most memory that it has had, in MiB; none where the system does not say.
+    pub(super) fn memory_mib(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        line.trim().trim_end_matches(" kB").parse::<u64>().ok().map(|kib| kib / 1024)
+    }
+
+    /// Waits for the process to stop, and ends it when it does not.
+    pub(super) fn stop(&mut self) {
         self.ask_to_stop();
         let began = Instant::now();
         while began.elapsed() < STOP {

@@ -11,7 +11,7 @@ use super::partition;
 use super::progress::Bars;
 use super::stop::{self, Scratch};
 use super::town::Town;
-use crate::api::types::{DemoReport, GoldenRow, Stats};
+use crate::api::types::{DemoReport, GoldenRow, ScaleReport, Stats};
 use crate::config::Config;
 use crate::run::DemoOptions;
 
@@ -64,6 +64,20 @@ pub fn demo(_config: &Config, options: &DemoOptions, report: &mut dyn FnMut(&Dem
         stop::wait();
     }
     Ok(())
+}
+
+/// Measures this machine with counties of so many villages, one after the other.
+///
+/// # Errors
+/// What kept one from being measured.
+pub fn scale(options: &DemoOptions, villages: &[usize]) -> Result<ScaleReport, Refusal> {
+    stop::listen()?;
+    let bars = Bars::new(options.lang);
+    let measure = |villages: &usize| {
+        let scratch = Scratch::new(&options.folder)?;
+        article::measure(*villages, options.seed, scratch.path(), &bars)
+    };
+    Ok(ScaleReport { scale: villages.iter().map(measure).collect::<Result<_, Refusal>>()? })
 }
 
 /// The value of one of the further figures.

@@ -240,6 +240,38 @@ impl GoldenRow {
     }
 }
 
+/// Time and memory of a township's node with so many villages.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ScaleRow {
+    /// Villages.
+    pub villages: u64,
+    /// Rows of forms.
+    pub rows: u64,
+    /// Time of the imports.
+    pub import_seconds: f64,
+    /// Rows imported in a second.
+    pub rows_per_second: f64,
+    /// The first report after a start.
+    pub cold_seconds: f64,
+    /// A report after one change: half of them take no longer.
+    pub report_ms_p50: f64,
+    /// A report after one change: 99 of 100 take no longer.
+    pub report_ms_p99: f64,
+    /// Rows of the workbook.
+    pub xlsx_rows: u64,
+    /// Time to export it.
+    pub xlsx_seconds: f64,
+    /// The most memory that the node had after it was started again; none where the system does not say.
+    pub rss_mib: Option<u64>,
+}
+
+/// What `demo --scale` measured.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ScaleReport {
+    /// One row a number of villages.
+    pub scale: Vec<ScaleRow>,
+}
+
 /// What a demo run showed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DemoReport {

@@ -89,6 +89,18 @@ impl Hub {
         Ok(())
     }
 
+    /// Its node.
+    pub(super) fn node(&self) -> &Node {
+        &self.0
+    }
+
+    /// Stops the node and starts it again.
+    pub(super) fn restart(&mut self) -> Result<(), Refusal> {
+        self.0.stop();
+        self.0 = Node::start(self.0.org.clone(), self.0.data.clone(), &[("LISTEN", "127.0.0.1:0")])?;
+        Ok(())
+    }
+
     /// Enters the villages in the directory.
     pub(super) fn name_villages(&self, sheets: &Sheets) -> Result<(), Refusal> {
         let name = |(code, name): &(_, String)| {

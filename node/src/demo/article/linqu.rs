@@ -11,29 +11,82 @@ use crate::api::types::GoldenRow;
 pub(super) const PLACE: Place =
     Place { code: "370724100", zh: "临朐县（红色网格）", en: "Linqu: red grid", draw, golden, village: None };
 
-const VILLAGES: usize = 350;
-const COMMUNITIES: usize = 108;
-const HAMLETS: usize = 971;
-const GRIDS: usize = 2_915;
-const HOUSEHOLDS: usize = 224_000;
-const PERSONS: usize = 796_000;
-const MEMBERS: usize = 21_600;
-/// Of the 6,900 requests and services; the rest are tasks of grids.
-const ERRANDS: usize = 2_800;
-const TASKS: usize = 4_100;
-const DISPUTES: usize = 167;
-const SESSIONS: usize = 412;
-const INCIDENTS: usize = 1_240;
-const ALLOWANCE_FEN: usize = 350_000_000;
+/// How much of everything there is.
+#[derive(Clone, Copy)]
+pub(super) struct Size {
+    villages: usize,
+    communities: usize,
+    hamlets: usize,
+    grids: usize,
+    households: usize,
+    persons: usize,
+    members: usize,
+    /// Of the 6,900 requests and services; the rest are tasks of grids.
+    errands: usize,
+    tasks: usize,
+    disputes: usize,
+    sessions: usize,
+    incidents: usize,
+    allowance_fen: usize,
+}
+
+/// The county as the article has it.
+const WHOLE: Size = Size {
+    villages: 350,
+    communities: 108,
+    hamlets: 971,
+    grids: 2_915,
+    households: 224_000,
+    persons: 796_000,
+    members: 21_600,
+    errands: 2_800,
+    tasks: 4_100,
+    disputes: 167,
+    sessions: 412,
+    incidents: 1_240,
+    allowance_fen: 350_000_000,
+};
+
+impl Size {
+    /// A county of the same make with so many villages.
+    pub(super) fn of(villages: usize) -> Size {
+        let part = |whole: usize| (whole * villages).div_ceil(WHOLE.villages);
+        Size {
+            villages,
+            communities: part(WHOLE.communities),
+            hamlets: part(WHOLE.hamlets),
+            grids: part(WHOLE.grids),
+            households: part(WHOLE.households),
+            persons: part(WHOLE.persons),
+            members: part(WHOLE.members),
+            errands: part(WHOLE.errands),
+            tasks: part(WHOLE.tasks),
+            disputes: part(WHOLE.disputes),
+            sessions: part(WHOLE.sessions),
+            incidents: part(WHOLE.incidents),
+            allowance_fen: part(WHOLE.allowance_fen),
+        }
+    }
+}
 
 fn draw(seed: u64) -> Result<Sheets, Refusal> {
-    let mut sheets = Sheets::of(PLACE.code, VILLAGES)?;
+    draw_sized(seed, WHOLE)
+}
+
+/// How many households a county of so many villages has.
+pub(super) fn household_count(villages: usize) -> u64 {
+    Size::of(villages).households as u64
+}
+
+/// Draws a county of a size.
+pub(super) fn draw_sized(seed: u64, size: Size) -> Result<Sheets, Refusal> {
+    let mut sheets = Sheets::of(PLACE.code, size.villages)?;
     let mut dice = Dice::new(seed, 3707);
-    party(&mut sheets)?;
-    let grids = grids(&mut sheets)?;
-    households(&mut sheets, &grids, &mut dice)?;
-    work(&mut sheets, &grids, &mut dice)?;
-    index(&mut sheets, &grids, &mut dice)?;
+    party(&mut sheets, size)?;
+    let grids = grids(&mut sheets, size)?;
+    households(&mut sheets, &grids, &mut dice, size)?;
+    work(&mut sheets, &grids, &mut dice, size)?;
+    index(&mut sheets, &grids, &mut dice, size)?;
     Ok(sheets)
 }
 
@@ -45,8 +98,8 @@ fn part_of(at: usize, whole: usize, of: usize) -> usize {
     ((at + 1) * of - 1) / whole
 }
 
-fn party(sheets: &mut Sheets) -> Result<(), Refusal> {
-    for community in 0..COMMUNITIES {
+fn party(sheets: &mut Sheets, size: Size) -> Result<(), Refusal> {
+    for community in 0..size.communities {
         let name = format!("社区{:03}", community + 1);
         let committee = ("party_org", "committee".into());
         sheets.own(
@@ -55,9 +108,9 @@ fn party(sheets: &mut Sheets) -> Result<(), Refusal> {
         )?;
     }
     let yes = || Value::from("yes");
-    for village in 0..VILLAGES {
+    for village in 0..size.villages {
         let unit: Value = sheets.village(village).as_str().into();
-        let community = code("S", part_of(village, VILLAGES, COMMUNITIES));
+        let community = code("S", part_of(village, size.villages, size.communities));
         sheets.own(
             &organisation::PROFILE,
             &[
@@ -71,9 +124,9 @@ fn party(sheets: &mut Sheets) -> Result<(), Refusal> {
     }
     centre(sheets, "370724".into(), "county", &yes)?;
     centre(sheets, PLACE.code.into(), "township", &yes)?;
-    for hamlet in 0..HAMLETS {
+    for hamlet in 0..size.hamlets {
         let name = format!("自然村{:03}", hamlet + 1);
-        let village = part_of(hamlet, HAMLETS, VILLAGES);
+        let village = part_of(hamlet, size.hamlets, size.villages);
         sheets.put(
             &organisation::HAMLET,
             village,
@@ -95,12 +148,12 @@ fn centre(sheets: &mut Sheets, unit: Value, level: &'static str, yes: &dyn Fn() 
     sheets.own(&organisation::CENTRE, &values)
 }
 
-fn grids(sheets: &mut Sheets) -> Result<Vec<Grid>, Refusal> {
-    let mut grids = Vec::with_capacity(GRIDS);
+fn grids(sheets: &mut Sheets, size: Size) -> Result<Vec<Grid>, Refusal> {
+    let mut grids = Vec::with_capacity(size.grids);
     let (mut last, mut serial) = (usize::MAX, 0);
-    for grid in 0..GRIDS {
-        let hamlet = part_of(grid, GRIDS, HAMLETS);
-        let village = part_of(hamlet, HAMLETS, VILLAGES);
+    for grid in 0..size.grids {
+        let hamlet = part_of(grid, size.grids, size.hamlets);
+        let village = part_of(hamlet, size.hamlets, size.villages);
         serial = if village == last { serial + 1 } else { 1 };
         last = village;
         let code_of: Value = format!("{}{serial:03}", sheets.village(village)).as_str().into();
@@ -126,14 +179,14 @@ fn grids(sheets: &mut Sheets) -> Result<Vec<Grid>, Refusal> {
                 ("places", number(grid % 2)),
             ],
         )?;
-        let amount = share(ALLOWANCE_FEN, grid, GRIDS);
+        let amount = share(size.allowance_fen, grid, size.grids);
         let month = ("month", "2021-03".into());
         sheets.put(
             &events::ALLOWANCE,
             village,
             &[("officer", code("W", grid)), ("grid", code_of.clone()), month.clone(), ("amount", number(amount))],
         )?;
-        let due = 1 + share(MEMBERS, grid, GRIDS);
+        let due = 1 + share(size.members, grid, size.grids);
         let present = due - usize::from(grid % 11 == 0);
         sheets.put(
             &events::ROLL_CALL,
@@ -145,9 +198,9 @@ fn grids(sheets: &mut Sheets) -> Result<Vec<Grid>, Refusal> {
     Ok(grids)
 }
 
-fn households(sheets: &mut Sheets, grids: &[Grid], dice: &mut Dice) -> Result<(), Refusal> {
+fn households(sheets: &mut Sheets, grids: &[Grid], dice: &mut Dice, size: Size) -> Result<(), Refusal> {
     // Neighbouring grids are unequal, and the sum stays.
-    let mut sizes: Vec<usize> = (0..GRIDS).map(|grid| share(HOUSEHOLDS, grid, GRIDS)).collect();
+    let mut sizes: Vec<usize> = (0..size.grids).map(|grid| share(size.households, grid, size.grids)).collect();
     for pair in sizes.chunks_exact_mut(2) {
         let shift = dice.below(24);
         pair[0] += shift;
@@ -155,7 +208,7 @@ fn households(sheets: &mut Sheets, grids: &[Grid], dice: &mut Dice) -> Result<()
     }
     let (mut household, mut member) = (0, 0);
     for (at, (village, grid)) in grids.iter().enumerate() {
-        let members = share(MEMBERS, at, GRIDS);
+        let members = share(size.members, at, size.grids);
         for n in 0..sizes[at] {
             let key = code("H", household);
             sheets.put(
@@ -163,7 +216,7 @@ fn households(sheets: &mut Sheets, grids: &[Grid], dice: &mut Dice) -> Result<()
                 *village,
                 &[
                     ("household", key.clone()),
-                    ("persons", number(share(PERSONS, household, HOUSEHOLDS))),
+                    ("persons", number(share(size.persons, household, size.households))),
                     ("grid", grid.clone()),
                     ("resident", "yes".into()),
                 ],
@@ -185,9 +238,9 @@ fn households(sheets: &mut Sheets, grids: &[Grid], dice: &mut Dice) -> Result<()
     Ok(())
 }
 
-fn work(sheets: &mut Sheets, grids: &[Grid], dice: &mut Dice) -> Result<(), Refusal> {
+fn work(sheets: &mut Sheets, grids: &[Grid], dice: &mut Dice, size: Size) -> Result<(), Refusal> {
     let classes = ["party", "disputes", "emergency", "welfare", "forest", "poverty", "flood"];
-    for n in 0..TASKS {
+    for n in 0..size.tasks {
         let (village, grid) = dice.pick(grids).clone();
         let raised = dice.below(200);
         let class = ("class", (*dice.pick(&classes)).into());
@@ -199,14 +252,14 @@ fn work(sheets: &mut Sheets, grids: &[Grid], dice: &mut Dice) -> Result<(), Refu
         )?;
         closed(sheets, village, "task", code("T", n), raised + dice.below(25))?;
     }
-    for n in 0..ERRANDS {
+    for n in 0..size.errands {
         let (village, grid) = dice.pick(grids).clone();
         let raised = dice.below(200);
         let class = ("class", "request".into());
         sheets.put(&cases::ERRAND, village, &[("case", code("E", n)), ("date", day(raised)), class, ("grid", grid)])?;
         closed(sheets, village, "errand", code("E", n), raised + dice.below(10))?;
     }
-    for n in 0..DISPUTES {
+    for n in 0..size.disputes {
         let (village, grid) = dice.pick(grids).clone();
         let found = dice.below(200);
         let class = ("class", if n % 2 == 0 { "marriage" } else { "support" }.into());
@@ -218,7 +271,7 @@ fn work(sheets: &mut Sheets, grids: &[Grid], dice: &mut Dice) -> Result<(), Refu
         )?;
         closed(sheets, village, "dispute", code("J", n), found + dice.below(20))?;
     }
-    for n in 0..SESSIONS {
+    for n in 0..size.sessions {
         let (village, grid) = dice.pick(grids).clone();
         let attended = ("attended", number(12 + dice.below(60)));
         let topic = ("topic", "民法典".into());
@@ -239,7 +292,7 @@ fn closed(sheets: &mut Sheets, village: usize, of: &'static str, case: Value, on
 }
 
 /// A scheme of the safety index, and what it counts in a month.
-fn index(sheets: &mut Sheets, grids: &[Grid], dice: &mut Dice) -> Result<(), Refusal> {
+fn index(sheets: &mut Sheets, grids: &[Grid], dice: &mut Dice, size: Size) -> Result<(), Refusal> {
     let from = || ("from", Value::from("2021-01-01"));
     sheets.own(
         &township::INDEX_SCHEME,
@@ -261,7 +314,7 @@ fn index(sheets: &mut Sheets, grids: &[Grid], dice: &mut Dice) -> Result<(), Ref
             &[("scheme", number(1)), ("measure", measure.into()), from(), weight, ("each", number(each))],
         )?;
     }
-    for n in 0..INCIDENTS {
+    for n in 0..size.incidents {
         let (village, grid) = dice.pick(grids).clone();
         let class = *dice.pick(&["call", "call", "call", "public_order", "criminal", "fire"]);
         let date = ("date", day(59 + dice.below(31)));

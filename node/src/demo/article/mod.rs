@@ -8,6 +8,7 @@ mod changling;
 mod hub;
 mod linqu;
 mod lucheng;
+mod scale;
 mod sheets;
 mod siyang;
 mod yuqing;
@@ -17,6 +18,7 @@ use std::path::Path;
 use xiangyue_protocol::Refusal;
 
 use self::hub::{Hub, Place};
+pub(super) use self::scale::measure;
 use super::progress::Bars;
 use super::town::Town;
 use crate::api::types::GoldenRow;

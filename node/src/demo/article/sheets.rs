@@ -22,7 +22,9 @@ pub(super) struct Sheets {
 impl Sheets {
     /// A place with so many villages under a township, named by number.
     pub(super) fn of(township: &str, count: usize) -> Result<Sheets, Refusal> {
-        let village = |n: usize| Ok((format!("{township}{}", 200 + n).parse()?, format!("第{n:03}村")));
+        // Villages' codes usually begin at 201; three digits hold a thousand.
+        let first = if count < 800 { 200 } else { 0 };
+        let village = |n: usize| Ok((format!("{township}{:03}", first + n).parse()?, format!("第{n:03}村")));
         Ok(Sheets { villages: (1..=count).map(village).collect::<Result<_, Refusal>>()?, rows: BTreeMap::new() })
     }
 

@@ -83,7 +83,7 @@ fn dispute(sheets: &mut Sheets, n: usize, dice: &mut Dice) -> Result<(), Refusal
         let values: Vec<_> = values.into_iter().chain(holder.map(|holder| ("holder", holder.into()))).collect();
         sheets.put(&cases::STEP, village, &values)
     };
-    if n % 10 == 0 {
+    if n.is_multiple_of(10) {
         step("1", found + 3, "moved", Some("township"))?;
     }
     step("2", found + 9, "closed", None)
