@@ -25,7 +25,7 @@ pub static PETITION: Form = Form {
     home: Home::Either(Kind::Cases),
     writers: Writers::Both,
     fields: &[
-        Field::key("case", "编号", Type::Code).also("信访编号"),
+        Field::key("case", "信访编号", Type::Code).also("编号"),
         Field::need("date", "收到日期", Type::Past).dating(),
         Field::need(
             "channel",
@@ -63,7 +63,7 @@ pub static DISPUTE: Form = Form {
     home: Home::Village(Kind::Cases),
     writers: Writers::Both,
     fields: &[
-        Field::key("case", "编号", Type::Code).also("纠纷编号"),
+        Field::key("case", "纠纷编号", Type::Code).also("编号"),
         Field::need("date", "发现日期", Type::Past).dating(),
         Field::need(
             "class",
@@ -107,7 +107,7 @@ pub static ERRAND: Form = Form {
     home: Home::Village(Kind::Cases),
     writers: Writers::Both,
     fields: &[
-        Field::key("case", "编号", Type::Code).also("服务编号"),
+        Field::key("case", "服务编号", Type::Code).also("编号"),
         Field::need("date", "提出日期", Type::Past).dating(),
         Field::need(
             "class",
@@ -139,7 +139,7 @@ pub static TASK: Form = Form {
     home: Home::Village(Kind::Cases),
     writers: Writers::Both,
     fields: &[
-        Field::key("case", "编号", Type::Code).also("任务编号"),
+        Field::key("case", "任务编号", Type::Code).also("编号"),
         Field::need("date", "上报日期", Type::Past).dating(),
         Field::need(
             "class",

@@ -20,7 +20,7 @@ pub static SESSION: Form = Form {
     home: Home::Village(Kind::Cases),
     writers: Writers::Both,
     fields: &[
-        Field::key("session", "编号", Type::Code),
+        Field::key("session", "场次编号", Type::Code).also("编号"),
         Field::need("date", "日期", Type::Past).dating(),
         Field::need(
             "class",
@@ -50,7 +50,7 @@ pub static INCIDENT: Form = Form {
     home: Home::Village(Kind::Cases),
     writers: Writers::Both,
     fields: &[
-        Field::key("incident", "编号", Type::Code),
+        Field::key("incident", "警情编号", Type::Code).also("编号"),
         Field::need("date", "日期", Type::Past).dating(),
         Field::need(
             "class",
@@ -78,7 +78,7 @@ pub static RECEPTION: Form = Form {
     home: Home::Village(Kind::Cases),
     writers: Writers::Both,
     fields: &[
-        Field::key("reception", "编号", Type::Code),
+        Field::key("reception", "接访编号", Type::Code).also("编号"),
         Field::need("date", "日期", Type::Past).dating(),
         Field::need("leader", "接访领导", Type::Person),
         Field::need(

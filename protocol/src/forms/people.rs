@@ -116,7 +116,7 @@ pub static COMMENT: Form = Form {
     home: Home::Village(Kind::Charter),
     writers: Writers::Both,
     fields: &[
-        Field::key("comment", "编号", Type::Code),
+        Field::key("comment", "意见编号", Type::Code).also("编号"),
         Field::need("round", "轮次", Type::Number(1, 99)),
         Field::may("clause", "条号", Type::Number(1, 999)),
         Field::may("person", "提出人", Type::Person),
