@@ -70,6 +70,7 @@ const LASTS: Micros = 30 * SECOND;
 #[derive(Default)]
 struct Curious {
     events: usize,
+    off_from_the_start: Vec<usize>,
     deliveries: Vec<Delivery>,
     samples: Vec<Sample>,
 }
@@ -83,8 +84,9 @@ impl Observer for Curious {
         true
     }
 
-    fn event(&mut self, _event: &TraceEvent) {
+    fn event(&mut self, event: &TraceEvent) {
         self.events += 1;
+        self.off_from_the_start.extend((event.kind == "crash" && event.at == 0).then_some(event.node));
     }
 
     fn delivery(&mut self, delivery: &Delivery) {
@@ -160,6 +162,7 @@ fn who_has_no_power_yet_is_off_from_the_start() {
     Engine::new(plan).unwrap().run(&mut watch);
     let up: BTreeSet<(bool, u64)> = watch.samples.iter().map(|sample| (sample.at >= 20 * SECOND, sample.up)).collect();
     assert_eq!(up, BTreeSet::from([(false, 4), (true, 5)]), "the second village comes on after twenty seconds");
+    assert_eq!(watch.off_from_the_start, [2], "and whoever draws the run is told");
 }
 
 #[test]

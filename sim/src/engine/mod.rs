@@ -276,6 +276,10 @@ impl Engine {
     /// Carries out the plan to its end, or until the observer says stop.
     pub fn run(mut self, watch: &mut dyn Observer) -> Report {
         self.told = Told::to(watch);
+        // Whoever has no power yet, or is a copy that is not made yet.
+        for node in (0..self.nodes.len()).filter(|node| self.nodes[*node].replica.is_none()) {
+            self.told.event(0, node, "crash", None, || "".into());
+        }
         let limit = self.plan.phases.limit();
         let (mut shown, mut stopped, mut rested) = (0, false, false);
         while !stopped && !rested {
