@@ -23,7 +23,7 @@ pub(super) fn shrink(args: &args::Shrink) -> Result<Exit, Failure> {
     })?;
     progress.clear();
     let Some(shrunk) = found else {
-        println!("nothing is broken under seed {}", args.seed);
+        println!("no promise is broken under seed {}; an expectation that is missed cannot be shrunk", args.seed);
         return Ok(Exit::Red);
     };
     let text = format!("{:#}\n", recording(&shrunk));

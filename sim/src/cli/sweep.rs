@@ -157,7 +157,8 @@ fn carry_out_one(args: &args::Sweep, run: &Planned, stop: &Stop) -> Ended {
     let ended = started.and_then(|child| attend(child, stop));
     match ended {
         Ok((Some(0), _)) => Ended::Green,
-        Ok((Some(1), _)) => Ended::Red,
+        // One that was told to stop misses what its file expects of it.
+        Ok((Some(1), _)) if !stop.is_asked() => Ended::Red,
         Ok((Some(130), _)) => Ended::Interrupted,
         Ok((_, _)) if stop.is_asked() => Ended::Interrupted,
         Ok((code, said)) => {
