@@ -80,7 +80,7 @@ impl Engine {
     pub(super) fn unrest(&self) -> String {
         let mut left: BTreeMap<&str, usize> = BTreeMap::new();
         for event in self.queue.pending().filter(|event| !event.is_background() && !self.is_lost(event)) {
-            *left.entry(super::kind(event)).or_default() += 1;
+            *left.entry(super::event::kind(event)).or_default() += 1;
         }
         let agree = if self.agree() { "replicas agree" } else { "replicas do not agree" };
         format!("there is no rest: {agree}, still to come: {left:?}")
