@@ -1,11 +1,11 @@
 //! What a replica knows of one document: who has written how far, its heads, its digest, its summary.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 
 use crate::id::{Actor, DocId};
+use crate::known::Known;
 use crate::segment::{ChangeId, ChangeMeta, OPS};
 use crate::summary::Summary;
 
@@ -48,20 +48,8 @@ pub struct Doc {
     pub summary: Summary,
     /// The digest, once somebody has asked for it and until the next change.
     #[serde(skip)]
-    known_digest: Known,
+    known_digest: Known<u64>,
 }
-
-/// A value that can be found again at any time: it takes no part in comparisons.
-#[derive(Clone, Debug, Default)]
-struct Known(OnceLock<u64>);
-
-impl PartialEq for Known {
-    fn eq(&self, _: &Known) -> bool {
-        true
-    }
-}
-
-impl Eq for Known {}
 
 impl Doc {
     /// A document that nobody has written to.
@@ -134,7 +122,7 @@ impl Doc {
 
     /// Digest over the vector and its hashes: equal digests mean equal documents.
     pub fn digest(&self) -> u64 {
-        *self.known_digest.0.get_or_init(|| self.vector_digest())
+        *self.known_digest.or_find(|| self.vector_digest())
     }
 
     fn vector_digest(&self) -> u64 {

@@ -16,6 +16,7 @@ pub mod escrow;
 pub mod forms;
 pub mod frame;
 pub mod id;
+mod known;
 pub mod mutant;
 pub mod org;
 pub mod pieces;

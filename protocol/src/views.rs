@@ -2,13 +2,17 @@
 //!
 //! Views are folds over the documents' summaries, kept up to date record by record.
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use ed25519_dalek::VerifyingKey;
 use smol_str::SmolStr;
 
 use crate::doc::Doc;
 use crate::escrow::Totals;
 use crate::id::{DocId, NodeId};
+use crate::known::Known;
 use crate::org::{Level, OrgCode};
 use crate::schema::{
     Account, AccountId, Ask, Cohort, Entry, Item, ItemCode, NodeEntry, Org, Points, Revocation, Rule, RuleCode,
@@ -21,6 +25,8 @@ use crate::time::Date;
 pub struct Directory {
     orgs: BTreeMap<OrgCode, Org>,
     nodes: BTreeMap<NodeId, NodeEntry>,
+    /// Their keys, each taken apart when it is first asked for: most nodes meet few of a township's authors.
+    keys: BTreeMap<NodeId, Known<Option<VerifyingKey>>>,
     revoked: BTreeMap<NodeId, Revocation>,
 }
 
@@ -38,6 +44,13 @@ impl Directory {
     /// A node.
     pub fn node(&self, node: NodeId) -> Option<&NodeEntry> {
         self.nodes.get(&node)
+    }
+
+    /// The key of a node; none for one that is not enrolled, or whose key is none.
+    pub fn key(&self, node: NodeId) -> Option<&VerifyingKey> {
+        let entry = self.nodes.get(&node)?;
+        let known = self.keys.get(&node)?;
+        known.or_find(|| VerifyingKey::from_bytes(&entry.public_key).ok()).as_ref()
     }
 
     /// An organisation.
@@ -60,6 +73,18 @@ impl Directory {
     /// The node that acts for an organisation and is not revoked; the lowest id if there are several.
     pub fn node_of(&self, org: &OrgCode) -> Option<NodeId> {
         self.nodes.values().find(|n| n.org == *org && self.revocation(n.node).is_none()).map(|n| n.node)
+    }
+
+    fn enter_org(&mut self, org: Org) {
+        let rank = |org: &Org| (std::cmp::Reverse(org.version), org.name.clone());
+        if self.orgs.get(&org.code).is_none_or(|known| rank(&org) < rank(known)) {
+            self.orgs.insert(org.code.clone(), org);
+        }
+    }
+
+    fn enter_node(&mut self, node: NodeEntry) {
+        self.keys.entry(node.node).or_default();
+        keep_lower(&mut self.nodes, node.node, node);
     }
 }
 
@@ -102,8 +127,8 @@ fn keep_lower<K: Ord, V: Ord>(map: &mut BTreeMap<K, V>, key: K, value: V) {
 /// All views.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Views {
-    /// Organisations, nodes, revocations.
-    pub directory: Directory,
+    /// Organisations, nodes, revocations; shared with whoever holds a [`crate::replica::KeyRing`].
+    pub directory: Arc<Directory>,
     /// Rules and items.
     pub rules: RuleBook,
     /// Accounts with their village; of a number that several villages have opened, the row of the lowest code.
@@ -120,10 +145,10 @@ pub struct Views {
 
 impl Views {
     /// The views of all these documents.
-    pub fn of<'a>(docs: impl Iterator<Item = (&'a DocId, &'a Doc)>) -> Views {
+    pub fn of<'a, D: Borrow<Doc> + 'a>(docs: impl Iterator<Item = (&'a DocId, &'a D)>) -> Views {
         let mut views = Views::default();
         for (id, doc) in docs {
-            views.fold(id, doc);
+            views.fold(id, doc.borrow());
         }
         views
     }
@@ -175,14 +200,9 @@ impl Views {
 
     fn absorb_fact(&mut self, id: &DocId, fact: &Fact) {
         match fact.clone() {
-            Fact::Org(org) => {
-                let rank = |org: &Org| (std::cmp::Reverse(org.version), org.name.clone());
-                if self.directory.orgs.get(&org.code).is_none_or(|known| rank(&org) < rank(known)) {
-                    self.directory.orgs.insert(org.code.clone(), org);
-                }
-            }
-            Fact::Node(node) => keep_lower(&mut self.directory.nodes, node.node, node),
-            Fact::Revocation(revocation) => keep_lower(&mut self.directory.revoked, revocation.node, revocation),
+            Fact::Org(org) => self.directory_mut().enter_org(org),
+            Fact::Node(node) => self.directory_mut().enter_node(node),
+            Fact::Revocation(revocation) => keep_lower(&mut self.directory_mut().revoked, revocation.node, revocation),
             Fact::Rule(rule) => {
                 let versions = self.rules.rules.entry((rule.code.clone(), rule.cohort)).or_default();
                 keep_lower(versions, rule.effective_from, rule);
@@ -194,6 +214,10 @@ impl Views {
             Fact::Account(account) => self.enter_account(&id.org, account),
             Fact::Term(_) => {}
         }
+    }
+
+    fn directory_mut(&mut self) -> &mut Directory {
+        Arc::make_mut(&mut self.directory)
     }
 
     fn enter_account(&mut self, village: &OrgCode, account: Account) {

@@ -140,7 +140,7 @@ proptest! {
         prop_assert_eq!(&a.docs()[&ledger], &b.docs()[&ledger]);
         prop_assert_eq!(a.views(), b.views());
         prop_assert_eq!(a.views(), &Views::of(a.docs().iter()), "rebuilt from summaries");
-        let doc = &a.docs()[&ledger];
+        let doc = &*a.docs()[&ledger];
         prop_assert_eq!(&doc.heads, &automerge_heads(&segments));
         prop_assert!(doc.awaited.is_empty(), "everything has arrived");
         let stored = postcard::to_stdvec(doc).unwrap();
@@ -166,7 +166,7 @@ proptest! {
         replay(&mut stored, &order[..cut]);
         let mut restored = newborn(0, "110112119");
         for (id, doc) in stored.docs() {
-            let bytes = postcard::to_stdvec(doc).unwrap();
+            let bytes = postcard::to_stdvec(&**doc).unwrap();
             restored.restore(id.clone(), postcard::from_bytes(&bytes).unwrap());
         }
         // The tail of the journal overlaps what the stored documents cover.

@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 pub mod clock;
+pub mod commons;
 pub mod disk;
 pub mod engine;
 pub mod explore;

@@ -1,7 +1,5 @@
 //! What the rest of the node may ask of the engine.
 
-use std::sync::Arc;
-
 use tokio::sync::{mpsc, oneshot, watch};
 use xiangyue_protocol::frame::Frame;
 use xiangyue_protocol::pieces::Crowd;
@@ -202,7 +200,7 @@ impl Handle {
 
     /// Keys of the authors known now.
     pub fn keys(&self) -> KeyRing {
-        Arc::clone(&self.keys.borrow())
+        self.keys.borrow().clone()
     }
 
     /// The node's own faults.

@@ -306,7 +306,7 @@ impl Engine {
         let rows: Vec<(Vec<u8>, Vec<u8>)> = std::mem::take(&mut self.dirty)
             .into_iter()
             .filter_map(|id| {
-                let doc = postcard::to_stdvec(self.replica.docs().get(&id)?).ok()?;
+                let doc = postcard::to_stdvec(&**self.replica.docs().get(&id)?).ok()?;
                 Some((id.to_string().into_bytes(), doc))
             })
             .collect();

@@ -1,5 +1,7 @@
 //! One account: its slips in the documents that this node holds, and its balance.
 
+use std::sync::Arc;
+
 use xiangyue_protocol::doc::Doc;
 use xiangyue_protocol::replica::Replica;
 use xiangyue_protocol::schema::{AccountId, Points, RequestId};
@@ -34,7 +36,7 @@ pub(super) struct Found<'r> {
 
 /// The slips of an account, in order of date.
 pub(super) fn slips<'r>(replica: &'r Replica, account: &AccountId) -> Vec<Found<'r>> {
-    let of_doc = |(doc, known): (&'r DocId, &'r Doc)| match &known.summary {
+    let of_doc = |(doc, known): (&'r DocId, &'r Arc<Doc>)| match &known.summary {
         Summary::Points(points) if points.accounts.contains_key(account) => Some((doc, points)),
         _ => None,
     };

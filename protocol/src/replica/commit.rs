@@ -42,7 +42,7 @@ pub enum Mode {
 
 /// What a list of commands has touched, so that it can be undone.
 pub(super) struct Undo {
-    docs: BTreeMap<DocId, Option<Doc>>,
+    docs: BTreeMap<DocId, Option<Arc<Doc>>>,
     staged: Mark,
 }
 
@@ -125,7 +125,7 @@ impl Replica {
             doc.enter(actor, seq, change);
         }
         if id.kind == Kind::Directory {
-            self.refresh_keys();
+            self.keys.directory = Arc::clone(&self.views.directory);
         }
         self.counters.committed += 1;
         let segment = Arc::new(segment);
@@ -275,7 +275,7 @@ impl Replica {
 
     /// The slips with this number in the ledgers and counters that this node may write to.
     fn slips(&self, request: &RequestId) -> impl Iterator<Item = (&DocId, &Slip)> {
-        let may_write = |(id, _): &(&DocId, &Doc)| access::may_write(&self.member.org, id);
+        let may_write = |(id, _): &(&DocId, &Arc<Doc>)| access::may_write(&self.member.org, id);
         self.docs.iter().filter(may_write).flat_map(move |(id, doc)| {
             let points = match &doc.summary {
                 Summary::Points(points) => Some(points),

@@ -10,11 +10,11 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use ed25519_dalek::{SigningKey, VerifyingKey};
+use ed25519_dalek::SigningKey;
 
 use crate::access;
 use crate::doc::Doc;
-use crate::error::{Code, Refusal};
+use crate::error::Refusal;
 use crate::frame::Frame;
 use crate::id::{Actor, DocId, Kind, NodeId, Shard};
 use crate::mutant::Mutant;
@@ -26,18 +26,21 @@ use crate::views::Views;
 
 mod commit;
 mod grant;
+mod keys;
 mod print;
 mod propagate;
 mod put;
 mod receive;
 mod reissue;
 mod session;
+mod share;
 mod staged;
 mod standing;
 
 pub use commit::Mode;
 pub use grant::GrantStatus;
 use grant::Review;
+pub use keys::KeyRing;
 use propagate::Spread;
 use session::Session;
 pub use session::{PeerId, SessionStatus};
@@ -196,15 +199,13 @@ pub struct Load {
     pub quarantined: usize,
 }
 
-/// Public keys of authors, as of some moment; cheap to clone and to send to another thread.
-pub type KeyRing = Arc<BTreeMap<NodeId, VerifyingKey>>;
-
 /// The state machine. See the module's text.
 #[derive(Clone, Debug)]
 pub struct Replica {
     member: Member,
     node: NodeId,
-    docs: BTreeMap<DocId, Doc>,
+    /// Shared with whoever has asked for them, and between replicas of one process that hold the same of them.
+    docs: BTreeMap<DocId, Arc<Doc>>,
     views: Views,
     keys: KeyRing,
     clock: Hlc,
@@ -237,13 +238,13 @@ impl Replica {
     /// [`Code::BadConfig`] when an anchor is not an Ed25519 public key.
     pub fn new(member: Member) -> Result<Replica, Refusal> {
         let node = NodeId::of_key(member.key.verifying_key().as_bytes());
-        let mut replica = Replica {
+        Ok(Replica {
             frozen: member.frozen,
+            keys: KeyRing::of(&member)?,
             member,
             node,
             docs: BTreeMap::new(),
             views: Views::default(),
-            keys: KeyRing::default(),
             clock: Hlc::default(),
             township_clock: None,
             standing: Standing::default(),
@@ -263,21 +264,16 @@ impl Replica {
             #[cfg(feature = "mutants")]
             mutant: None,
             review: Review::default(),
-        };
-        for anchor in &replica.member.anchors {
-            VerifyingKey::from_bytes(anchor).map_err(|_| Refusal::new(Code::BadConfig, "trust anchor"))?;
-        }
-        replica.refresh_keys();
-        Ok(replica)
+        })
     }
 
     /// Puts back a document that was stored with the index. Call before anything else.
     pub fn restore(&mut self, id: DocId, doc: Doc) {
         self.views.fold(&id, &doc);
         if id.kind == Kind::Directory {
-            self.refresh_keys();
+            self.keys.directory = Arc::clone(&self.views.directory);
         }
-        self.docs.insert(id, doc);
+        self.docs.insert(id, Arc::new(doc));
     }
 
     /// Applies a segment from the journal, if the restored documents do not cover it yet. False when its predecessors
@@ -324,7 +320,7 @@ impl Replica {
     }
 
     /// The documents held, by id.
-    pub fn docs(&self) -> &BTreeMap<DocId, Doc> {
+    pub fn docs(&self) -> &BTreeMap<DocId, Arc<Doc>> {
         &self.docs
     }
 
@@ -341,7 +337,7 @@ impl Replica {
 
     /// Keys of all authors known.
     pub fn keys(&self) -> KeyRing {
-        Arc::clone(&self.keys)
+        self.keys.clone()
     }
 
     /// Takes policies; by default all are as [`Policy::default`]. What was agreed with connected peers is forgotten.
@@ -433,9 +429,9 @@ impl Replica {
 
     fn doc_mut(&mut self, id: &DocId) -> &mut Doc {
         if !self.docs.contains_key(id) {
-            self.docs.insert(id.clone(), Doc::empty(id));
+            self.docs.insert(id.clone(), Arc::new(Doc::empty(id)));
         }
-        self.docs.get_mut(id).unwrap_or_else(|| unreachable!("inserted above"))
+        self.docs.get_mut(id).map(Arc::make_mut).unwrap_or_else(|| unreachable!("inserted above"))
     }
 
     /// Enters the changes of a sound segment that are not here yet.
@@ -446,7 +442,8 @@ impl Replica {
         }
         let have = self.docs.get(&header.doc).map_or(0, |doc| doc.last(header.actor));
         let Replica { docs, views, review, .. } = self;
-        let doc = docs.entry(header.doc.clone()).or_insert_with(|| Doc::empty(&header.doc));
+        let doc = docs.entry(header.doc.clone()).or_insert_with(|| Arc::new(Doc::empty(&header.doc)));
+        let doc = Arc::make_mut(doc);
         for ((seq, change), records) in (header.first..).zip(&segment.changes).zip(&segment.records) {
             if seq <= have {
                 continue;
@@ -459,21 +456,8 @@ impl Replica {
             }
         }
         if header.doc.kind == Kind::Directory {
-            self.refresh_keys();
+            self.keys.directory = Arc::clone(&self.views.directory);
         }
-    }
-
-    /// Takes over what the directory says; a key that was understood before is not taken apart again.
-    fn refresh_keys(&mut self) {
-        let directory = self.views.directory.nodes().map(|node| node.public_key);
-        let own = *self.member.key.verifying_key().as_bytes();
-        let keys = self.member.anchors.iter().copied().chain([own]).chain(directory);
-        let understood = keys.filter_map(|key| {
-            let node = NodeId::of_key(&key);
-            let known = self.keys.get(&node).copied();
-            known.or_else(|| VerifyingKey::from_bytes(&key).ok()).map(|key| (node, key))
-        });
-        self.keys = Arc::new(understood.collect());
     }
 
     /// The organisation that a node acts for: from the directory, or the township for its anchors.
@@ -501,7 +485,7 @@ impl Replica {
     }
 
     /// Documents that both this node and one of `org` may hold.
-    fn shared_with<'a>(&'a self, org: &'a OrgCode) -> impl Iterator<Item = (&'a DocId, &'a Doc)> {
+    fn shared_with<'a>(&'a self, org: &'a OrgCode) -> impl Iterator<Item = (&'a DocId, &'a Arc<Doc>)> {
         access::carried(&self.docs, org)
     }
 
@@ -512,8 +496,12 @@ impl Replica {
         if !self.staged.is_empty() || self.durable < self.appended {
             return None;
         }
-        let Replica { docs, views, keys, clock, .. } = self;
-        Some(Replica::new(member).map(|fresh| Replica { docs, views, keys, clock, ..fresh }))
+        let Replica { docs, views, clock, .. } = self;
+        Some(Replica::new(member).map(|fresh| {
+            let mut keys = fresh.keys;
+            keys.directory = Arc::clone(&views.directory);
+            Replica { docs, views, clock, keys, ..fresh }
+        }))
     }
 
     fn set_aside(&mut self, author: NodeId, refusal: &Refusal) {

@@ -437,7 +437,7 @@ pub(crate) fn deliver(replica: &mut Replica, from: PeerId, bytes: Arc<[u8]>) -> 
 }
 
 /// Everything that a replica believes, for comparing before and after.
-pub(crate) fn beliefs(replica: &Replica) -> (BTreeMap<DocId, xiangyue_protocol::doc::Doc>, String) {
+pub(crate) fn beliefs(replica: &Replica) -> (BTreeMap<DocId, Arc<xiangyue_protocol::doc::Doc>>, String) {
     (replica.docs().clone(), format!("{:?}", replica.views()))
 }
 

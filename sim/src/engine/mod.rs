@@ -24,6 +24,7 @@ use xiangyue_protocol::replica::Replica;
 use xiangyue_protocol::{Level, Millis, OrgCode, Refusal};
 
 use crate::clock::Clock;
+use crate::commons::Commons;
 use crate::node::{Opened, Output, Parcel, SimNode, key_of};
 use crate::observer::{Observer, Told};
 use crate::oracle::Oracle;
@@ -98,6 +99,7 @@ pub struct Engine {
     /// When each cell has sent what it was given.
     cells: Vec<Micros>,
     opened: Opened,
+    commons: Commons,
     /// Faults under way, by position in the plan.
     active: BTreeSet<usize>,
     /// Flapping partitions that are cut at the moment.
@@ -197,6 +199,7 @@ impl Engine {
             },
             ear: Vec::new(),
             opened: Opened::default(),
+            commons: Commons::default(),
             active: BTreeSet::new(),
             flapped: BTreeSet::new(),
             kept_away: BTreeSet::new(),
@@ -350,6 +353,9 @@ impl Engine {
             match output {
                 Output::Appended(segment, row) => {
                     let now = self.queue.now();
+                    if let Some(replica) = &mut self.nodes[node].replica {
+                        self.commons.share(replica, &segment.header.doc);
+                    }
                     self.oracle.appended(now, node, &segment, from, &self.nodes[node]);
                     self.note_append(node, from, &segment, &row);
                     self.trace.note(now, node, "append", &row.print);

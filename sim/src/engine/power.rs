@@ -142,6 +142,9 @@ impl Engine {
             self.oracle.broke(1, "durable", now, format!("node {at} does not start: {refusal}"));
             return;
         }
+        if let Some(replica) = &mut self.nodes[at].replica {
+            self.commons.share_all(replica);
+        }
         self.told.event(now, at, "start", None, || if restored { "restored".into() } else { "".into() });
         if let Some(replica) = &self.nodes[at].replica {
             self.clocks[at].starts(now, replica.clock().millis());

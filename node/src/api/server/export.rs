@@ -4,6 +4,7 @@
 //! keep, such as the clerk and the remark of an entry, is read from the documents.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Query, State};
@@ -173,7 +174,7 @@ fn slips(replica: &Replica, sort: Sort) -> Vec<(DocId, BTreeSet<Mark>)> {
     let is_village = replica.org().level() == Level::Village;
     let wanted =
         |slip: &&Slip| slip.sort == sort && !slip.reversed && (!is_village || accounts.contains_key(&slip.account));
-    let of_doc = |(id, doc): (&DocId, &Doc)| {
+    let of_doc = |(id, doc): (&DocId, &Arc<Doc>)| {
         let Summary::Points(points) = &doc.summary else { return None };
         let numbers = points.slips.keys();
         let marks =
