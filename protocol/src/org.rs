@@ -30,22 +30,42 @@ pub enum Level {
 ///
 /// Codes are strings, not numbers, and keep their leading zeros. Trailing zero groups are dropped, so
 /// `110112119000` and `110112119` are the same township.
+///
+/// Every document's id begins with one, so it stands in place: a clone takes no memory and comparing reads none.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct OrgCode(String);
+pub struct OrgCode {
+    /// The code, then zeros, which are lower than any character of a code: the order is that of the text.
+    bytes: [u8; LONGEST],
+    len: u8,
+}
+
+/// Characters of the longest code, a grid's.
+const LONGEST: usize = 15;
 
 impl OrgCode {
     /// The code as text.
     pub fn as_str(&self) -> &str {
-        &self.0
+        std::str::from_utf8(self.text()).unwrap_or_else(|_| unreachable!("digits and capital letters"))
+    }
+
+    fn text(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.len)]
+    }
+
+    /// The code that these bytes, which have been looked at, stand for.
+    fn of(text: &[u8]) -> OrgCode {
+        let mut bytes = [0; LONGEST];
+        bytes[..text.len()].copy_from_slice(text);
+        OrgCode { bytes, len: u8::try_from(text.len()).unwrap_or_else(|_| unreachable!("at most fifteen")) }
     }
 
     /// The level that the code's shape stands for.
     pub fn level(&self) -> Level {
-        if self.0.as_bytes().get(9) == Some(&b'M') {
+        if self.bytes[9] == b'M' {
             return Level::Merchant;
         }
-        match self.0.len() {
+        match self.len {
             6 => Level::County,
             9 => Level::Township,
             12 => Level::Village,
@@ -61,27 +81,27 @@ impl OrgCode {
             Level::Village | Level::Merchant => 9,
             Level::Grid => 12,
         };
-        Some(OrgCode(self.0[..cut].to_owned()))
+        Some(OrgCode::of(&self.bytes[..cut]))
     }
 
     /// Whether this organisation is `other` or lies under it.
     pub fn is_within(&self, other: &OrgCode) -> bool {
-        self.0.starts_with(&other.0)
+        self.text().starts_with(other.text())
     }
 
     /// Whether this is the township of `other`, or `other` itself if that is a township.
     pub fn is_township_of(&self, other: &OrgCode) -> bool {
-        self.0.len() == 9 && other.is_within(self)
+        self.len == 9 && other.is_within(self)
     }
 
     /// Whether both lie in one township.
     pub fn is_neighbour_of(&self, other: &OrgCode) -> bool {
-        self.0.len() >= 9 && self.0.get(..9) == other.0.get(..9)
+        self.len >= 9 && self.bytes[..9] == other.bytes[..9]
     }
 
     /// The township of this organisation, itself if it is one; none for a county.
     pub fn township(&self) -> Option<OrgCode> {
-        (self.0.len() >= 9).then(|| OrgCode(self.0[..9].to_owned()))
+        (self.len >= 9).then(|| OrgCode::of(&self.bytes[..9]))
     }
 }
 
@@ -94,7 +114,7 @@ impl FromStr for OrgCode {
         if bytes.len() == 12 && bytes[9] == b'M' {
             let digits = bytes[..9].iter().all(u8::is_ascii_digit);
             let tail = bytes[10..].iter().all(|b| b.is_ascii_digit() || b.is_ascii_uppercase());
-            return if digits && tail && bytes[0] != b'0' { Ok(OrgCode(text.to_owned())) } else { Err(refuse()) };
+            return if digits && tail && bytes[0] != b'0' { Ok(OrgCode::of(bytes)) } else { Err(refuse()) };
         }
         if !bytes.iter().all(u8::is_ascii_digit) || bytes.first() == Some(&b'0') {
             return Err(refuse());
@@ -106,7 +126,7 @@ impl FromStr for OrgCode {
             12 => text,
             _ => return Err(refuse()),
         };
-        Ok(OrgCode(kept.to_owned()))
+        Ok(OrgCode::of(kept.as_bytes()))
     }
 }
 
@@ -119,19 +139,19 @@ impl TryFrom<String> for OrgCode {
 
 impl From<OrgCode> for String {
     fn from(code: OrgCode) -> String {
-        code.0
+        code.as_str().to_owned()
     }
 }
 
 impl fmt::Display for OrgCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 
 impl fmt::Debug for OrgCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 

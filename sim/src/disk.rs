@@ -1,6 +1,6 @@
 //! A node's journal as a power cut sees it: what was synced stays, what was not is lost, kept or torn.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -87,15 +87,29 @@ pub struct Disk {
     synced: usize,
     /// Rows of which a bit has turned.
     damaged: BTreeSet<usize>,
-    index: BTreeMap<(DocId, Actor), Vec<usize>>,
+    /// Positions of all rows by document, actor and number: thousands of nodes have thousands of rows each.
+    order: Vec<u32>,
 }
 
 impl Disk {
     /// Appends without syncing.
     pub fn append(&mut self, row: Arc<Row>) {
-        let key = (row.header.doc.clone(), row.header.actor);
-        self.index.entry(key).or_default().push(self.rows.len());
+        let at = self.place(&row.header.doc, row.header.actor, row.header.last + 1);
+        let position = u32::try_from(self.rows.len()).unwrap_or_else(|_| unreachable!("a run is over long before"));
+        self.order.insert(at, position);
         self.rows.push(row);
+    }
+
+    fn row(&self, position: u32) -> &Arc<Row> {
+        &self.rows[position as usize]
+    }
+
+    /// Where in the order those rows of this actor and document begin that end at `last` or later.
+    fn place(&self, doc: &DocId, actor: Actor, last: u64) -> usize {
+        self.order.partition_point(|position| {
+            let header = &self.row(*position).header;
+            (&header.doc, header.actor, header.last) < (doc, actor, last)
+        })
     }
 
     /// Rows appended, synced or not.
@@ -130,26 +144,29 @@ impl Disk {
 
     /// The stored segments of this actor and document that end after `after`, up to and with `upto`.
     pub fn stored(&self, doc: &DocId, actor: Actor, after: u64, upto: u64) -> Vec<Arc<Row>> {
-        let rows = self.index.get(&(doc.clone(), actor)).map_or(&[][..], |rows| rows);
-        let from = rows.partition_point(|at| self.rows[*at].header.last <= after);
-        let rows = rows[from..].iter().map(|at| &self.rows[*at]);
-        rows.take_while(|row| row.header.first <= upto).cloned().collect()
+        let rows = self.order[self.place(doc, actor, after + 1)..].iter().map(|position| self.row(*position));
+        let wanted = |header: &Header| (&header.doc, header.actor) == (doc, actor) && header.first <= upto;
+        rows.take_while(|row| wanted(&row.header)).cloned().collect()
     }
 
     /// Whether a segment of this actor and document that ends at `last` is safe from a power cut.
     pub fn holds_safely(&self, doc: &DocId, actor: Actor, last: u64) -> bool {
-        let rows = self.index.get(&(doc.clone(), actor));
-        rows.is_some_and(|rows| {
-            let at = rows.partition_point(|row| self.rows[*row].header.last < last);
-            rows.get(at).is_some_and(|row| *row < self.synced)
+        self.order.get(self.place(doc, actor, last)).is_some_and(|position| {
+            let header = &self.row(*position).header;
+            (&header.doc, header.actor) == (doc, actor) && (*position as usize) < self.synced
         })
     }
 
     /// What is safe here: how far, by document and actor.
     pub fn held(&self) -> impl Iterator<Item = (&DocId, Actor, u64)> {
-        self.index.iter().filter_map(|((doc, actor), rows)| {
-            let last = rows.iter().rev().find(|row| **row < self.synced)?;
-            Some((doc, *actor, self.rows[*last].header.last))
+        let header = |position: &u32| &self.row(*position).header;
+        let branches = self.order.chunk_by(move |a, b| {
+            let (a, b) = (header(a), header(b));
+            (&a.doc, a.actor) == (&b.doc, b.actor)
+        });
+        branches.filter_map(move |rows| {
+            let last = header(rows.iter().rev().find(|position| (**position as usize) < self.synced)?);
+            Some((&last.doc, last.actor, last.last))
         })
     }
 
@@ -181,15 +198,8 @@ impl Disk {
 
     /// Cuts the journal back to its first rows, as an old backup or a lying disk does.
     pub fn cut(&mut self, rows: usize) {
-        for row in self.rows.drain(rows.min(self.rows.len())..) {
-            let key = (row.header.doc.clone(), row.header.actor);
-            if let Some(at) = self.index.get_mut(&key) {
-                at.pop();
-                if at.is_empty() {
-                    self.index.remove(&key);
-                }
-            }
-        }
+        self.rows.truncate(rows);
+        self.order.retain(|position| (*position as usize) < rows);
         self.synced = self.synced.min(rows);
     }
 

@@ -31,6 +31,19 @@ const SMALL: &[Small] = &[
         ],
         seeds: 2,
     },
+    Small {
+        name: "county",
+        sets: &[
+            "topology.townships=2",
+            "topology.communities=4",
+            "topology.villages=20",
+            "topology.posts=40",
+            "topology.merchants=4",
+            "phases.load=4d",
+            "expect.nodes=70",
+        ],
+        seeds: 2,
+    },
     Small { name: "changling", sets: &[], seeds: 4 },
     Small { name: "township-outage", sets: &[], seeds: 2 },
     Small { name: "flood-season", sets: &["topology.villages=12", "topology.radius=8km"], seeds: 2 },
@@ -85,6 +98,7 @@ each! {
     three_villages "three-villages";
     lucheng "lucheng";
     linqu_county "linqu-county";
+    a_county_for_a_month "county";
     changling "changling";
     a_township_is_down_for_a_week "township-outage";
     flood_season "flood-season";

@@ -78,8 +78,9 @@ impl Session {
     /// the comparison, which looks at what is here when the peer's vectors arrive, covers them.
     pub(super) fn takes(&self, doc: &DocId) -> bool {
         // A document that the peer has said nothing of is unsettled only while its vectors are on the way.
-        let comparing = self.awaited_orgs.contains(&doc.org) || self.awaited.contains(&doc_mark(doc));
-        self.greeted && access::may_carry(&self.org, doc) && (!comparing || self.known.contains_key(doc))
+        let awaited = || !self.awaited.is_empty() && self.awaited.contains(&doc_mark(doc));
+        let comparing = || self.awaited_orgs.contains(&doc.org) || awaited();
+        self.greeted && access::may_carry(&self.org, doc) && (!comparing() || self.known.contains_key(doc))
     }
 
     /// Whether both sides have compared everything.

@@ -12,6 +12,7 @@ const FILES: &[(&str, &str)] = files![
     "anything.toml",
     "lucheng.toml",
     "linqu-county.toml",
+    "county.toml",
     "changling.toml",
     "changling.csv",
     "township-outage.toml",
