@@ -325,7 +325,7 @@ impl Replica {
     }
 
     /// The documents of one organisation and kind, by shard.
-    pub fn docs_of(&self, org: &OrgCode, kind: Kind) -> impl Iterator<Item = (&DocId, &Doc)> {
+    pub fn docs_of(&self, org: &OrgCode, kind: Kind) -> impl Iterator<Item = (&DocId, &Arc<Doc>)> {
         let from = DocId { org: org.clone(), kind, shard: Shard::Whole };
         self.docs.range(from.clone()..).take_while(move |(id, _)| id.org == from.org && id.kind == kind)
     }
