@@ -6,7 +6,7 @@
 //! inside free text masked. So no id reaches the journal, and none goes to another node.
 
 use smol_str::SmolStr;
-use xiangyue_protocol::schema::{Account, AccountId, Org, RequestId, RosterRow};
+use xiangyue_protocol::schema::{Account, AccountId, Org, RequestId};
 use xiangyue_protocol::{Code, Refusal};
 
 use crate::api::types::{NewAccount, NewAward, NewGrant, NewRedemption, NewReversal, WireCommand};
@@ -72,7 +72,6 @@ impl<'k> Border<'k> {
                 let account = Account { account: self.account(account.account.as_str())?, ..account };
                 WireCommand::Account(NewAccount { village, account })
             }
-            WireCommand::Roster(row) => WireCommand::Roster(self.roster(row)?),
             WireCommand::Award(new) => {
                 unlike_citizen(new.rule.as_str())?;
                 let (request, account) = (slip(&new.request)?, self.account(new.account.as_str())?);
@@ -92,19 +91,6 @@ impl<'k> Border<'k> {
                 let (request, account) = (slip(&new.request)?, self.account(new.account.as_str())?);
                 WireCommand::Grant(NewGrant { request, account, by: masked(&new.by), ..new })
             }
-        })
-    }
-
-    fn roster(self, row: RosterRow) -> Result<RosterRow, Refusal> {
-        let household = if row.household.is_empty() { SmolStr::default() } else { self.person(&row.household)? };
-        Ok(RosterRow {
-            person: self.person(&row.person)?,
-            household,
-            grid: masked(&row.grid),
-            role: masked(&row.role),
-            party: masked(&row.party),
-            education: masked(&row.education),
-            ..row
         })
     }
 }

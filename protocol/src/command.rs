@@ -4,9 +4,7 @@ use smol_str::SmolStr;
 
 use crate::forms::Row;
 use crate::org::OrgCode;
-use crate::schema::{
-    Account, AccountId, Award, Item, NodeEntry, Org, Points, Redemption, RequestId, Revocation, RosterRow, Rule,
-};
+use crate::schema::{Account, AccountId, Award, Item, NodeEntry, Org, Points, Redemption, RequestId, Revocation, Rule};
 use crate::time::Date;
 
 /// A wish to take back an earlier award or redemption of this node.
@@ -83,8 +81,6 @@ pub enum Command {
         /// The account.
         account: Account,
     },
-    /// Add a row to the roster.
-    Roster(RosterRow),
     /// Enter a row of a form.
     Put(PutRequest),
     /// Award points.

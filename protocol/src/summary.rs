@@ -14,8 +14,8 @@ use crate::id::{DocId, Kind, NodeId};
 use crate::org::OrgCode;
 use crate::record::Record;
 use crate::schema::{
-    Account, AccountId, Ask, Auto, Entry, Grant, Item, ItemCode, NodeEntry, Org, Points, RequestId, Revocation,
-    RosterRow, Rule, RuleCode,
+    Account, AccountId, Ask, Auto, Entry, Grant, Item, ItemCode, NodeEntry, Org, Points, RequestId, Revocation, Rule,
+    RuleCode,
 };
 use crate::time::Date;
 
@@ -417,8 +417,6 @@ pub enum Fact {
     Item(Item),
     /// Accounts.
     Account(Account),
-    /// Roster.
-    Term(RosterRow),
 }
 
 impl Fact {
@@ -433,9 +431,8 @@ impl Fact {
                 Rule::from_record(record).map(Fact::Rule).or_else(|| Item::from_record(record).map(Fact::Item))
             }
             Kind::Accounts => Account::from_record(record).map(Fact::Account),
-            Kind::Roster => RosterRow::from_record(record).map(Fact::Term),
             Kind::Ledger | Kind::Counter => None,
-            Kind::Cases | Kind::Grid | Kind::People | Kind::Charter | Kind::Bulletin => None,
+            Kind::Roster | Kind::Cases | Kind::Grid | Kind::People | Kind::Charter | Kind::Bulletin => None,
         }
     }
 }

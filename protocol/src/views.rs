@@ -212,7 +212,6 @@ impl Views {
                 keep_lower(versions, item.effective_from, item);
             }
             Fact::Account(account) => self.enter_account(&id.org, account),
-            Fact::Term(_) => {}
         }
     }
 

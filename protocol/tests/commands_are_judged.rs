@@ -10,11 +10,12 @@ use world::{
     MERCHANT, MERCHANT_CODE, NOW, TOWNSHIP, VILLAGE, VILLAGE_CODE, World, award, beliefs, drained, enrol, grant, item,
     key, life, open_account, org, redeem, refusal, reverse, revoke, write,
 };
+use xiangyue_protocol::forms::organisation::TERM;
+use xiangyue_protocol::forms::{Row, Value};
 use xiangyue_protocol::replica::{Effect, Mode, Replica};
-use xiangyue_protocol::schema::roster::Sex;
-use xiangyue_protocol::schema::{Award, Points, Redemption, RosterRow, Rule};
+use xiangyue_protocol::schema::{Award, Points, Redemption, Rule};
 use xiangyue_protocol::segment::Sealed;
-use xiangyue_protocol::{Code, Command, Outcome};
+use xiangyue_protocol::{Amend, Code, Command, Outcome, PutRequest};
 
 fn awarded(change: impl FnOnce(&mut Award)) -> Command {
     let Command::Award(mut entry) = award("x1", "A1", 5) else { unreachable!() };
@@ -311,24 +312,18 @@ fn five_thousand_awards_make_few_segments_that_everyone_can_open() {
 #[test]
 fn a_value_that_no_reader_would_take_is_not_written() {
     let mut world = World::whole();
-    let row = |role: &str| RosterRow {
-        person: "P1".into(),
-        household: "H1".into(),
-        grid: "".into(),
-        role: role.into(),
-        sex: Sex::Unknown,
-        born: None,
-        party: "".into(),
-        education: "".into(),
-        from: "2020-01-01".parse().unwrap(),
-        to: None,
+    let term = |role: &str| {
+        let from = Value::from("2020-01-01");
+        Row::new(&TERM, [("person", "P1".into()), ("role", role.into()), ("from", from)])
+            .map(|row| Command::Put(PutRequest { village: None, row, amend: Amend::No }))
     };
-    assert_eq!(
-        refusal(village(&mut world), Command::Roster(row(&"长".repeat(50)))),
-        Code::TooLong,
-        "a key of 160 bytes"
-    );
-    world.commit(VILLAGE, vec![Command::Roster(row("网格员"))]).expect("a usual role");
+    for (role, code) in
+        [("长".repeat(22), Code::TooLong), ("a/b".into(), Code::BadValue), ("a\nb".into(), Code::BadValue)]
+    {
+        assert_eq!(term(&role).map_err(|refusal| refusal.code()), Err(code), "{role:?}");
+    }
+    world.commit(VILLAGE, vec![term(&"长".repeat(21)).unwrap()]).expect("a long role");
+    world.commit(VILLAGE, vec![term("governance officer").unwrap()]).expect("a role of two words");
     let [Command::Org(mut named), _] = enrol(&org("110112119207"), &key(6)) else { unreachable!() };
     named.name = "村".repeat(400).into();
     assert_eq!(refusal(world.replica_mut(TOWNSHIP), Command::Org(named)), Code::TooLong);

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use xiangyue_protocol::{Command, Level};
+use xiangyue_protocol::{Amend, Command, Level};
 use xiangyue_sim::plan::{Fault, Plan};
 use xiangyue_sim::report::Report;
 use xiangyue_sim::scenario::{Document, Scenario, run};
@@ -88,11 +88,9 @@ fn imports_survive_power_cuts() {
 #[test]
 fn the_roster_is_edited_and_terms_end() {
     let rows = entered("[workload]\nroster = \"30%\"", 2_000);
-    let rows: Vec<_> = rows
-        .into_iter()
-        .filter_map(|command| if let Command::Roster(row) = command { Some(row) } else { None })
-        .collect();
-    let ended = rows.iter().filter(|row| row.to.is_some()).count();
+    let rows: Vec<_> =
+        rows.into_iter().filter_map(|command| if let Command::Put(put) = command { Some(put) } else { None }).collect();
+    let ended = rows.iter().filter(|put| put.row.date("to").is_some() && put.amend == Amend::Version(1)).count();
     assert!((500..750).contains(&rows.len()) && ended > 50, "{ended} of {}", rows.len());
     let text = "[workload]\nroster = \"30%\"\n[topology]\nposts = 3\n[[fault]]\nkind = \"crash\"\nlasts = \"2s\"";
     assert!(times(&reports(text), Sometimes::RosterEdited) > 100);

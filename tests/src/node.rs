@@ -291,15 +291,23 @@ impl Node {
     /// # Errors
     /// As text.
     pub fn try_command(&self, command: &Value) -> Result<String, String> {
-        let answer = self.try_post("/commands", &json!({ "commands": [command] }));
-        let result = match answer {
+        self.try_one("/commands", &json!({ "commands": [command] }))
+    }
+
+    /// Asks for one command or row and says what became of it.
+    ///
+    /// # Errors
+    /// As text.
+    pub fn try_one(&self, path: &str, request: &Value) -> Result<String, String> {
+        let result = match self.try_post(path, request) {
             Ok(answer) => answer["results"][0].clone(),
             Err(text) => match serde_json::from_str::<Value>(&text) {
                 Ok(body) => json!({ "refusal": body["error"] }),
                 Err(_) => return Err(text),
             },
         };
-        let code = result["refusal"]["code"].as_str().or(result["became"].as_str());
+        let refusals = [&result["refusal"], &result["problems"][0]["refusal"]];
+        let code = refusals.iter().find_map(|refusal| refusal["code"].as_str()).or(result["became"].as_str());
         Ok(code.unwrap_or_else(|| panic!("{result}")).to_owned())
     }
 

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use xiangyue_protocol::{Command, Millis};
+use xiangyue_protocol::{Amend, Command, Millis};
 use xiangyue_sim::plan::{Fault, Plan};
 use xiangyue_sim::workload::{Clerk, Wish, clerks};
 
@@ -204,11 +204,11 @@ impl Replay<'_> {
         let now = std::time::UNIX_EPOCH.elapsed().unwrap();
         let today = Millis(u64::try_from(now.as_millis()).unwrap()).china_date();
         let Some(mut wish) = self.clerks[n].next(&self.plan.workload, today, true, fresh) else { return };
-        let commands: Vec<Value> = wish.commands.iter().map(to_json).collect();
+        let requests: Vec<_> = wish.commands.iter().map(request).collect();
         wish.tries += 1;
         let mut all_done = true;
-        for command in &commands {
-            match self.node(n).try_command(command) {
+        for (path, request) in &requests {
+            match self.node(n).try_one(path, request) {
                 Ok(became) if became == "new" || became == "already" => {}
                 Ok(code) => {
                     *self.outcome.refused.entry(code).or_insert(0) += 1;
@@ -335,9 +335,9 @@ fn named(what: &str, record: serde_json::Result<Value>) -> Value {
     json
 }
 
-/// A clerk's command as the API takes it.
-fn to_json(command: &Command) -> Value {
-    match command {
+/// A clerk's command as the API takes it: where, and what is sent there.
+fn request(command: &Command) -> (&'static str, Value) {
+    let command = match command {
         Command::Award(e) => json!({"do": "award", "request": e.request, "account": e.account, "rule": e.rule,
             "points": e.points, "date": e.date, "by": e.by, "memo": e.memo}),
         Command::Redeem(e) => json!({"do": "redeem", "request": e.request, "account": e.account, "item": e.item,
@@ -347,7 +347,16 @@ fn to_json(command: &Command) -> Value {
         Command::Grant(e) => json!({"do": "grant", "request": e.request, "account": e.account, "points": e.points,
             "to": e.to, "date": e.date, "by": e.by}),
         Command::Item(item) => named("item", serde_json::to_value(item)),
-        Command::Roster(row) => named("roster", serde_json::to_value(row)),
+        Command::Put(put) => {
+            let values = put.row.values().filter_map(|(field, value)| Some((field.name, value?.to_string())));
+            let amend = match put.amend {
+                Amend::Version(version) => json!({ "version": version }),
+                amend => json!(amend == Amend::Latest),
+            };
+            let row: BTreeMap<_, _> = values.collect();
+            return ("/rows", json!({"form": put.row.form().name, "rows": [row], "amend": amend}));
+        }
         other => panic!("no clerk asks for {other:?} under load"),
-    }
+    };
+    ("/commands", json!({ "commands": [command] }))
 }

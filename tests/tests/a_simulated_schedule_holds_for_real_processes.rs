@@ -34,7 +34,7 @@ fn partition_power_cuts_and_breaks_come_out_alike_in_both_tiers() {
     assert!(virtual_run.is_green(), "simulated: {:#?}", virtual_run.violations);
     assert_eq!(real_run.left_out, Vec::<String>::new());
     let asked = |what: fn(&Command) -> bool| real_run.acknowledged.iter().any(|(_, command)| what(command));
-    assert!(asked(|command| matches!(command, Command::Roster(_))), "somebody edits the roster");
+    assert!(asked(|command| matches!(command, Command::Put(_))), "somebody edits the roster");
     assert!(asked(|command| matches!(command, Command::Item(_))), "the town publishes items");
     assert!(real_run.objections.is_empty(), "processes: {:#?}", real_run.objections);
 }

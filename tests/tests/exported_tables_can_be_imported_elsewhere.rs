@@ -16,8 +16,9 @@ const ENTRIES: &str = "request_id,date,account,rule,points,by,memo\n\
     0003,2021-04-02,000017,R01,30,W08,\n";
 const REDEMPTIONS: &str = "request_id,date,account,item,points,merchant\n\
     X1,2021-04-01,000017,I02,40,\nX2,2021-04-01,000017,I01,7,110112119M01\n";
-const ROSTER: &str = "person,household,grid,role,sex,born,party,education,from,to\n\
-    P01,H01,110112119201001,网格员,2,1980-05-01,群众,高中,2021-01-01,2022-12-31\nP02,,,楼门长,1,,,,2021-01-01,\n";
+const ROSTER: &str = "village,person,role,from,to,household,grid,sex,born,party,education,by,why\n\
+    110112119201,P01,网格员,2021-01-01,2022-12-31,H01,110112119201001,2,1980-05-01,群众,高中,W07,普查\n\
+    110112119201,P02,楼门长,2021-01-01,,,,1,,,,,\n";
 
 /// The tables of a village; the rules are the township's to import.
 const TABLES: [(&str, &str); 5] =

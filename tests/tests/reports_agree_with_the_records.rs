@@ -114,11 +114,14 @@ fn officers_are_counted_as_of_a_day_and_one_too_many_is_a_warning() {
     let roster = town.folder().join("roster.csv");
     let rows = "人员,户,网格,角色,性别,出生日期,政治面貌,文化程度,起始日期,终止日期\n\
         P1,H1,,乡村治理员,男,1990-06-01,中共党员,大学本科,2020-01-01,\n\
-        P1,H1,,乡村治理员,男,1990-06-01,中共党员,大学本科,2020-01-01,2020-12-31\n\
         P2,H2,,乡村治理员,女,1998-03-10,共青团员,大专,2021-01-01,\n\
         P3,H3,,网格员,女,1970-01-01,群众,高中,2019-01-01,\n";
     std::fs::write(&roster, rows).unwrap();
     village.cli(&["import", roster.to_str().unwrap()]).ok();
+    std::fs::write(&roster, "人员,角色,起始日期,终止日期\nP1,乡村治理员,2020-01-01,2020-12-31\n").unwrap();
+    let refused = village.cli(&["import", roster.to_str().unwrap(), "--kind", "名册"]);
+    assert!(refused.code != 0 && refused.json().to_string().contains("XY-172"), "{refused:?}");
+    village.cli(&["import", roster.to_str().unwrap(), "--kind", "roster", "--amend"]).ok();
     town.wait_for_equal_heads(&village, 20);
     let at = |day: &str| report(&town.township, &["officers", "--at", day]);
     let (_, rows) = at("2021-03-10");

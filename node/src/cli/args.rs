@@ -96,7 +96,7 @@ pub(crate) enum Verb {
     /// Show the node, its peers and how fresh its knowledge is
     #[command(after_help = "Example:\n  xiangyue status --data ./town")]
     Status,
-    /// Import accounts, entries, redemptions, rules, roster rows or rows of any form from CSV or XLSX files
+    /// Import accounts, entries, redemptions, rules or rows of any form from CSV or XLSX files
     #[command(
         after_help = "Example:\n  xiangyue import accounts.xlsx entries.csv --dry-run\n  xiangyue import entries.csv --kind entries --skip-bad refused.csv\n  xiangyue import 户.xlsx --kind 户 --amend --why 年度核对"
     )]
@@ -292,7 +292,7 @@ pub(crate) struct Import {
     /// CSV or XLSX files; they are one unit, in this order
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
-    /// What the rows are: accounts, entries, redemptions, rules, roster, or a form; found from the header row when left out
+    /// What the rows are: accounts, entries, redemptions, rules, or a form; found from the header row when left out
     #[arg(long)]
     pub(crate) kind: Option<Sort>,
     /// Rows of forms that differ from what is there correct it; columns that the file does not have stay as they are
@@ -445,7 +445,7 @@ pub(crate) struct DocPart {
 /// `export`.
 #[derive(Debug, Args)]
 pub(crate) struct Export {
-    /// A document id, or accounts, entries, redemptions, rules, roster, balances, or a form
+    /// A document id, or accounts, entries, redemptions, rules, balances, or a form
     #[arg(value_parser = parse_what)]
     pub(crate) what: String,
     /// Format of the file

@@ -126,6 +126,10 @@ pub(super) fn meaning(field: &Field, lang: Lang) -> String {
     let said = |zh: &str, en: &str| lang.pick(zh, en).to_owned();
     match field.of {
         Type::Text(most) => lang.pick(format!("文字，最多 {most} 字节"), format!("text, at most {most} bytes")),
+        Type::Label(most) => lang.pick(
+            format!("一行文字，最多 {most} 字节，不含 /"),
+            format!("text on one line, at most {most} bytes, without /"),
+        ),
         Type::Code | Type::Key(_) => {
             let most = if let Type::Key(most) = field.of { most } else { 32 };
             lang.pick(
@@ -167,7 +171,7 @@ pub(super) fn example(form: &Form, lang: Lang) -> String {
 
 fn sample(field: &Field, lang: Lang) -> String {
     match field.of {
-        Type::Text(_) => "……".to_owned(),
+        Type::Text(_) | Type::Label(_) => "……".to_owned(),
         Type::Code | Type::Key(_) | Type::Person => "A001".to_owned(),
         Type::Org(Level::Merchant) => "110112119M01".to_owned(),
         Type::Org(Level::Village) => "110112119204".to_owned(),
@@ -189,9 +193,7 @@ fn template(form: &'static Form, path: &Path, lang: Lang) -> Result<(), crate::a
     let bytes = match &*end {
         "csv" => tables::csv_bytes(&headers, [] as [Vec<Cell>; 0]),
         "xlsx" => {
-            let kept = |of: Type| {
-                matches!(of, Type::Text(_) | Type::Code | Type::Key(_) | Type::Person | Type::Org(_) | Type::Month)
-            };
+            let kept = |of: Type| !matches!(of, Type::Past | Type::Day | Type::Number(..) | Type::Fen | Type::One(_));
             let of = |header: &&str| form.fields.iter().find(|field| field.zh == *header || field.name == *header);
             let blanks = headers.iter().map(|header| Blank {
                 header,

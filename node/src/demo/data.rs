@@ -6,12 +6,13 @@
 
 use std::path::{Path, PathBuf};
 
-use smol_str::format_smolstr;
-use xiangyue_protocol::schema::roster::Sex;
-use xiangyue_protocol::schema::{Account, AccountId, Item, Points, RosterRow, Rule};
+use xiangyue_protocol::forms::organisation::TERM;
+use xiangyue_protocol::forms::{Row, Value};
+use xiangyue_protocol::schema::{Account, AccountId, Item, Points, Rule};
 use xiangyue_protocol::{Code, Command, Date, OrgCode, Refusal};
 
-use crate::tables::{Cell, Sort, cells, csv_bytes, write_csv, write_xlsx};
+use crate::i18n::Lang;
+use crate::tables::{Cell, Sort, cells, csv_bytes, row_cells, write_csv, write_xlsx};
 
 mod dice;
 mod town;
@@ -147,7 +148,7 @@ fn write_village(
     let redemptions = redemptions.map(|row| style.redemption_row(row));
     let redemptions = style.write(&folder, "redemptions", Sort::Redemptions, redemptions)?;
     let roster = match at {
-        0 | 3 => Some(style.write(&folder, "roster", Sort::Roster, roster(place, &code, seed))?),
+        0 | 3 => Some(style.write(&folder, "roster", Sort::Form(&TERM), roster(place, &code, seed, style.chinese))?),
         _ => None,
     };
     Ok(VillageFiles { code, name: place.name.to_owned(), accounts, entries, redemptions, roster })
@@ -206,26 +207,29 @@ impl Style {
     }
 }
 
-/// A village's officers and volunteers.
-fn roster(place: &town::Village, code: &OrgCode, seed: u64) -> impl Iterator<Item = Vec<Cell>> {
+/// Terms of a village's officers and volunteers.
+fn roster(place: &town::Village, code: &OrgCode, seed: u64, chinese: bool) -> impl Iterator<Item = Vec<Cell>> {
     const ROLES: [&str; 5] = ["网格员", "志愿者", "志愿者", "送餐志愿者", "村规民约修订员"];
     let mut dice = Dice::new(seed, 1_000 + u64::from(place.number));
     let (number, code) = (place.number, code.clone());
+    let lang = if chinese { Lang::Zh } else { Lang::En };
     (1..=40).filter_map(move |person| {
         let born = Date::constant(1950, 1, 1).checked_add(jiff::Span::new().days(dice.between(0, 18_000))).ok();
-        let ended = dice.chance(10);
-        cells(&Command::Roster(RosterRow {
-            person: format_smolstr!("P{number}{person:04}"),
-            household: format_smolstr!("H{number}{:04}", dice.between(1, 300)),
-            grid: format_smolstr!("{code}{:03}", dice.between(1, 6)),
-            role: (*dice.pick(&ROLES)).into(),
-            sex: *dice.pick(&[Sex::Male, Sex::Female]),
-            born,
-            party: (*dice.pick(&["中共党员", "群众", "共青团员"])).into(),
-            education: (*dice.pick(&["初中", "高中", "大专", "本科"])).into(),
-            from: Date::constant(2020, 1, 1),
-            to: ended.then_some(Date::constant(2020, 12, 31)),
-        }))
+        let ended = dice.chance(10).then_some(Date::constant(2020, 12, 31));
+        let values = [
+            ("person", Some(format!("P{number}{person:04}").as_str().into())),
+            ("household", Some(format!("H{number}{:04}", dice.between(1, 300)).as_str().into())),
+            ("grid", Some(format!("{code}{:03}", dice.between(1, 6)).as_str().into())),
+            ("role", Some((*dice.pick(&ROLES)).into())),
+            ("sex", Some((*dice.pick(&["1", "2"])).into())),
+            ("born", born.map(Value::from)),
+            ("party", Some((*dice.pick(&["中共党员", "群众", "共青团员"])).into())),
+            ("education", Some((*dice.pick(&["初中", "高中", "大专", "本科"])).into())),
+            ("from", Some(Date::constant(2020, 1, 1).into())),
+            ("to", ended.map(Value::from)),
+        ];
+        let values = values.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        Row::new(&TERM, values).ok().map(|row| row_cells(Some(&code), &row, lang))
     })
 }
 

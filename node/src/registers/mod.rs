@@ -1,8 +1,9 @@
 //! Figures over the rows of forms: one small tally for each document, kept until the document changes.
 //!
 //! A figure of a county is a sum over tallies, so that a change costs reading one document again and a report costs
-//! adding. Rows are read from the journal off the engine's thread; what is kept of a document is its tally, and of the
-//! township's own small documents the rows too, since they say how things are counted.
+//! adding. Rows are read from the journal off the engine's thread; what is kept of a document is its tally, the terms of
+//! its few governance officers, and of the township's own small documents the rows too, since they say how things are
+//! counted.
 //!
 //! Called by reports, the month's closing and the demo.
 
@@ -20,7 +21,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use xiangyue_protocol::forms::Rows;
+use xiangyue_protocol::forms::{Row, Rows};
 use xiangyue_protocol::replica::Replica;
 use xiangyue_protocol::summary::Summary;
 use xiangyue_protocol::{Code, DocId, Kind, Level, Refusal};
@@ -32,14 +33,16 @@ use crate::documents;
 use crate::engine::Handle;
 
 /// What is known of one document.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Counted {
     /// The document's digest when it was read.
-    digest: u64,
+    pub(crate) digest: u64,
     /// Its figures.
     pub tally: Arc<Tally>,
     /// Its rows, if it is the township's own.
     pub rows: Option<Arc<Rows>>,
+    /// Its terms of governance officers, whose ages no tally could hold.
+    pub officers: Arc<[Row]>,
 }
 
 /// The tallies of all documents that this node reads, by document.
@@ -123,11 +126,12 @@ fn count_part(engine: &Handle, part: Vec<(DocId, u64, Changed)>) -> Result<Vec<(
     part.into_iter()
         .map(|(id, digest, changed)| {
             let counted = match changed {
-                Changed::Counted(tally) => Counted { digest, tally: Arc::new(tally), rows: None },
+                Changed::Counted(tally) => Counted { digest, tally: Arc::new(tally), ..Counted::default() },
                 Changed::Read => {
                     let rows = documents::rows(engine, &id)?;
                     let tally = Arc::new(tally_of(&rows));
-                    Counted { digest, tally, rows: is_small(&id).then(|| Arc::new(rows)) }
+                    let officers = organisation::officers(&rows).cloned().collect();
+                    Counted { digest, tally, rows: is_small(&id).then(|| Arc::new(rows)), officers }
                 }
             };
             Ok((id, counted))

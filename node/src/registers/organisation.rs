@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use xiangyue_protocol::forms::organisation::{
-    AREA, ASSIGNMENT, CENTRE, COMMUNITY, GRID, HAMLET, HOUSEHOLD, INDUSTRY, PAIRING, PROFILE,
+    AREA, ASSIGNMENT, CENTRE, COMMUNITY, GRID, HAMLET, HOUSEHOLD, INDUSTRY, PAIRING, PROFILE, TERM,
 };
 use xiangyue_protocol::forms::{Form, Row, Rows};
 use xiangyue_protocol::{Level, OrgCode};
@@ -13,6 +13,14 @@ use super::{Cell, Measure, Tally};
 
 /// Mu from which on an area of farming is a large one (article Y6).
 const LARGE_MU: i64 = 500;
+
+/// How villages name the governance officer (乡村治理员), of whom each has one (article B1).
+const OFFICER: [&str; 3] = ["乡村治理员", "治理员", "governance officer"];
+
+/// The terms of governance officers, past ones too.
+pub(super) fn officers(rows: &Rows) -> impl Iterator<Item = &Row> {
+    rows.of(&TERM).filter(|term| OFFICER.contains(&term.text("role")))
+}
 
 pub(super) fn count(rows: &Rows, tally: &mut Tally) {
     for form in [&COMMUNITY, &PROFILE, &HAMLET] {

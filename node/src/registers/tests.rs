@@ -243,7 +243,7 @@ impl Township {
         let mut enter = |doc: &str, list: &[Row], own: bool| {
             let rows = rows(doc, list);
             let tally = Arc::new(tally_of(&rows));
-            let counted = Counted { digest: 0, tally, rows: own.then(|| Arc::new(rows)) };
+            let counted = Counted { tally, rows: own.then(|| Arc::new(rows)), ..Counted::default() };
             counts.insert(doc.parse().unwrap(), counted);
         };
         enter(CASES, &self.cases, false);

@@ -44,7 +44,7 @@ pub fn make(
         ReportName::Merchants => merchants::by_village(replica, month),
         ReportName::Ranking => merchants::ranking(replica, month),
         ReportName::Settlement => merchants::settlement(replica, month, table::at_least_zero(query.fen_per_point)?),
-        ReportName::Officers => officers::officers(replica, query.at.unwrap_or(today)),
+        ReportName::Officers => officers::officers(replica, counts, query.at.unwrap_or(today)),
         ReportName::Checks => checks::checks(replica, month, today, query.lang),
         ReportName::Completeness => months::completeness(replica, month, today),
         ReportName::Boards => boards::boards(replica, counts, month, today, query.lang),
@@ -58,7 +58,7 @@ pub fn make(
 
 /// Whether a report is made from rows of forms, which have to be counted first.
 pub fn needs_counts(name: ReportName) -> bool {
-    name == ReportName::Boards || figures::has(name)
+    matches!(name, ReportName::Boards | ReportName::Officers) || figures::has(name)
 }
 
 fn frame(replica: &Replica, query: &ReportQuery, today: Date) -> figures::Frame {

@@ -4,32 +4,28 @@
 
 use std::collections::BTreeMap;
 
-use xiangyue_protocol::id::Kind;
+use xiangyue_protocol::forms::Row;
 use xiangyue_protocol::replica::Replica;
-use xiangyue_protocol::schema::RosterRow;
-use xiangyue_protocol::summary::{Fact, Summary};
 use xiangyue_protocol::{Date, OrgCode};
 
 use super::table::{Body, count, decimal_column, number_column, org_cells, permille, text_column, villages as told};
 use crate::api::types::ReportCell;
+use crate::registers::Counts;
 
-/// How rosters name the role.
-const ROLES: [&str; 3] = ["乡村治理员", "治理员", "governance officer"];
-/// Educations of college and above, as rosters write them.
+/// Educations of college and above, as villages write them.
 const COLLEGE: [&str; 10] =
     ["大专", "专科", "本科", "大学", "研究生", "硕士", "博士", "college", "bachelor", "postgraduate"];
-/// How rosters write membership in the Youth League.
+/// How villages write membership in the Youth League.
 const LEAGUE: [&str; 4] = ["共青团员", "团员", "league", "league member"];
 
 /// The officers in office on a day, by village, with one row of the whole below.
-pub(super) fn officers(replica: &Replica, at: Date) -> Body {
-    let in_office = in_office(replica, at);
+pub(super) fn officers(replica: &Replica, counts: &Counts, at: Date) -> Body {
+    let in_office = in_office(counts, at);
     let villages = told(replica);
-    let none: Vec<&RosterRow> = Vec::new();
-    let of = |org: &OrgCode| in_office.get(org).unwrap_or(&none);
+    let of = |org: &OrgCode| in_office.get(org).map_or(&[][..], Vec::as_slice);
     let row = |org: &OrgCode| org_cells(replica, org).into_iter().chain(figures(of(org), at)).collect();
     let rows = villages.iter().map(row).collect();
-    let all: Vec<&RosterRow> = villages.iter().flat_map(&of).copied().collect();
+    let all: Vec<&Row> = villages.iter().flat_map(&of).copied().collect();
     let columns = vec![
         text_column("village", "村", "village"),
         text_column("code", "代码", "code"),
@@ -52,35 +48,27 @@ pub(super) fn officers(replica: &Replica, at: Date) -> Body {
     })
 }
 
-/// Terms that run on a day. A term that has ended is a second row with the same start: it closes the open one.
-fn in_office(replica: &Replica, at: Date) -> BTreeMap<OrgCode, Vec<&RosterRow>> {
-    let mut terms: BTreeMap<(&OrgCode, &str, Date), &RosterRow> = BTreeMap::new();
-    for (id, doc) in replica.docs().iter().filter(|(id, _)| id.kind == Kind::Roster) {
-        let Summary::Register(register) = &doc.summary else { continue };
-        for (_, fact) in register.facts.values().flatten() {
-            let Fact::Term(row) = fact else { continue };
-            if ROLES.contains(&row.role.as_str()) {
-                let known = terms.entry((&id.org, row.person.as_str(), row.from)).or_insert(row);
-                if known.to.is_none() || row.to.is_some_and(|to| known.to.is_some_and(|known| to < known)) {
-                    *known = row;
-                }
+/// Terms that run on a day, one for each person: the one that began last.
+fn in_office(counts: &Counts, at: Date) -> BTreeMap<&OrgCode, Vec<&Row>> {
+    let runs = |row: &&Row| row.date("from").is_some_and(|from| from <= at) && row.date("to").is_none_or(|to| to >= at);
+    let mut by_village: BTreeMap<&OrgCode, BTreeMap<&str, &Row>> = BTreeMap::new();
+    for (id, counted) in counts {
+        for row in counted.officers.iter().filter(runs) {
+            let known = by_village.entry(&id.org).or_default().entry(row.text("person")).or_insert(row);
+            if known.date("from") < row.date("from") {
+                *known = row;
             }
         }
     }
-    let mut by_village: BTreeMap<OrgCode, Vec<&RosterRow>> = BTreeMap::new();
-    for ((org, ..), row) in terms {
-        if row.from <= at && row.to.is_none_or(|to| to >= at) {
-            by_village.entry(org.clone()).or_default().push(row);
-        }
-    }
-    by_village
+    by_village.into_iter().map(|(org, people)| (org, people.into_values().collect())).collect()
 }
 
-fn figures(officers: &[&RosterRow], at: Date) -> [ReportCell; 6] {
-    let has = |list: &[&str], word: &str| list.iter().any(|known| word.eq_ignore_ascii_case(known));
-    let college = officers.iter().filter(|row| COLLEGE.iter().any(|known| row.education.contains(known))).count();
-    let league = officers.iter().filter(|row| has(&LEAGUE, &row.party)).count();
-    let ages: Vec<i64> = officers.iter().filter_map(|row| age(row.born?, at)).collect();
+fn figures(officers: &[&Row], at: Date) -> [ReportCell; 6] {
+    let in_league = |row: &&&Row| LEAGUE.iter().any(|known| row.text("party").eq_ignore_ascii_case(known));
+    let college =
+        officers.iter().filter(|row| COLLEGE.iter().any(|known| row.text("education").contains(known))).count();
+    let league = officers.iter().filter(in_league).count();
+    let ages: Vec<i64> = officers.iter().filter_map(|row| age(row.date("born")?, at)).collect();
     let mean = match i64::try_from(ages.len()) {
         Ok(many @ 1..) => ReportCell::Number((ages.iter().sum::<i64>() * 20 + many) / (many * 2)),
         _ => ReportCell::Empty(()),
@@ -106,7 +94,35 @@ fn age(born: Date, at: Date) -> Option<i64> {
 mod tests {
     use xiangyue_protocol::time::parse_date;
 
+    use std::sync::Arc;
+
+    use xiangyue_protocol::forms::organisation::TERM;
+
     use super::*;
+    use crate::registers::Counted;
+
+    #[test]
+    fn who_has_two_terms_on_a_day_is_one_officer() {
+        let term = |person: &str, role: &str, from: &str, to: Option<&str>| {
+            let values = [("person", Some(person)), ("role", Some(role)), ("from", Some(from)), ("to", to)];
+            Row::new(&TERM, values.into_iter().filter_map(|(name, value)| Some((name, value?.into())))).unwrap()
+        };
+        let officers: Arc<[Row]> = Arc::new([
+            term("P1", "治理员", "2020-01-01", None),
+            term("P1", "乡村治理员", "2021-01-01", None),
+            term("P2", "乡村治理员", "2019-01-01", Some("2020-12-31")),
+        ]);
+        let counts = [("110112119201/roster".parse().unwrap(), Counted { officers, ..Counted::default() })]
+            .into_iter()
+            .collect();
+        let on = |day: &str| {
+            let of_village = in_office(&counts, parse_date(day).unwrap()).into_values().next().unwrap_or_default();
+            of_village.iter().map(|row| format!("{} {}", row.text("person"), row.text("from"))).collect::<Vec<_>>()
+        };
+        assert_eq!(on("2018-12-31"), [""; 0]);
+        assert_eq!(on("2020-12-31"), ["P1 2020-01-01", "P2 2019-01-01"]);
+        assert_eq!(on("2021-01-01"), ["P1 2021-01-01"]);
+    }
 
     #[test]
     fn a_year_is_full_on_the_birthday() {

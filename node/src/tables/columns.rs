@@ -22,8 +22,6 @@ pub enum Sort {
     Redemptions,
     /// Rules and redemption items of a township.
     Rules,
-    /// Terms of a village's roster.
-    Roster,
     /// Rows of a form.
     Form(&'static Form),
 }
@@ -71,23 +69,13 @@ columns! {
     Merchant "merchant" "商户" "";
     DailyCap "daily_cap" "单日上限" "每日上限";
     EffectiveFrom "effective_from" "生效日期" "";
-    Person "person" "人员" "";
-    Household "household" "户" "户号";
-    Grid "grid" "网格" "";
-    Role "role" "角色" "";
-    Sex "sex" "性别" "";
-    Born "born" "出生日期" "";
-    Party "party" "政治面貌" "";
-    Education "education" "文化程度" "";
-    From "from" "起始日期" "";
-    To "to" "终止日期" "";
     Why "why" "原因" "更正原因";
     Reason "reason" "退回原因" "原因";
 }
 
 impl Sort {
     /// The sorts that are no forms.
-    pub const OWN: [Sort; 5] = [Sort::Accounts, Sort::Entries, Sort::Redemptions, Sort::Rules, Sort::Roster];
+    pub const OWN: [Sort; 4] = [Sort::Accounts, Sort::Entries, Sort::Redemptions, Sort::Rules];
 
     /// Every sort.
     pub fn all() -> impl Iterator<Item = Sort> {
@@ -101,7 +89,6 @@ impl Sort {
             Sort::Entries => "entries",
             Sort::Redemptions => "redemptions",
             Sort::Rules => "rules",
-            Sort::Roster => "roster",
             Sort::Form(form) => form.name,
         }
     }
@@ -113,7 +100,6 @@ impl Sort {
             Sort::Entries => "积分",
             Sort::Redemptions => "兑换",
             Sort::Rules => "规则",
-            Sort::Roster => "名册",
             Sort::Form(form) => form.zh,
         }
     }
@@ -148,11 +134,6 @@ impl Sort {
             Sort::Entries => (&[RequestId, Date, Account, Rule, Points], &[By, Memo]),
             Sort::Redemptions => (&[RequestId, Date, Account, Item, Points], &[Merchant]),
             Sort::Rules => (&[Rule, Segment, Points, DailyCap, EffectiveFrom], &[]),
-            Sort::Roster => {
-                let order = [Person, Household, Grid, Role, Sex, Born, Party, Education, From, To];
-                let needed = [Person, Role, Sex, From];
-                return order.into_iter().map(|column| (column, needed.contains(&column))).collect();
-            }
             Sort::Form(form) => {
                 let village = (!matches!(form.home, Home::Township(_))).then_some((Village, false));
                 let own = form.fields.iter().map(|field| (Of(field), field.required));
@@ -183,8 +164,17 @@ impl FromStr for Sort {
 
     fn from_str(text: &str) -> Result<Self, Refusal> {
         let named = value::half_width(text).to_lowercase();
-        let found = Sort::all().find(|sort| sort.as_str() == named || sort.zh() == named);
-        found.ok_or_else(|| value::refuse_with(Code::UnknownForm, text, near(text, Sort::all().map(Sort::names))))
+        let own = Sort::OWN.into_iter().find(|sort| sort.as_str() == named || sort.zh() == named);
+        own.or_else(|| form_called(&named).map(Sort::Form))
+            .ok_or_else(|| value::refuse_with(Code::UnknownForm, text, near(text, Sort::all().map(Sort::names))))
+    }
+}
+
+/// The form of this name, or of the one that its files had before it was a form.
+fn form_called(name: &str) -> Option<&'static Form> {
+    match name {
+        "roster" | "名册" => Some(&forms::organisation::TERM),
+        name => forms::find(name),
     }
 }
 
@@ -195,7 +185,7 @@ impl FromStr for Sort {
 pub fn form(text: &str) -> Result<&'static Form, Refusal> {
     let named = value::half_width(text).to_lowercase();
     let names = || forms::ALL.iter().map(|form| [form.name, form.zh]);
-    forms::find(&named).ok_or_else(|| value::refuse_with(Code::UnknownForm, text, near(text, names())))
+    form_called(&named).ok_or_else(|| value::refuse_with(Code::UnknownForm, text, near(text, names())))
 }
 
 /// The column of a form by any of its spellings.

@@ -118,6 +118,7 @@ pub fn value_of(of: Type, text: &str, context: &Context<'_>, epoch_1904: bool) -
     let org = |org: OrgCode| Value::from(org.as_str());
     let value = match of {
         Type::Text(most) => Value::from(lines(text, most)?),
+        Type::Label(most) => Value::from(words(value::trimmed(text), most)?),
         Type::Code | Type::Key(_) => Value::from(code(text)?),
         Type::Person => Value::from(person_code(text, context)?),
         Type::Org(Level::Village) => org(context.names.village(text)?),
@@ -195,19 +196,10 @@ fn fen(text: &str) -> Result<i64, Refusal> {
     whole.checked_mul(100).and_then(|fen| fen.checked_add(cents)).ok_or_else(refuse)
 }
 
-/// Marks that people make for yes and no.
-const YES: [&str; 7] = ["y", "true", "√", "✓", "✔", "有", "对"];
-const NO: [&str; 6] = ["n", "false", "×", "✗", "✘", "无"];
-
 /// One of the words, in either language and any case.
 fn word(text: &str, words: &'static [Word]) -> Result<&'static str, Refusal> {
     let folded = value::half_width(text).to_lowercase();
-    let spelled = match words.iter().any(|word| word.name == "yes") {
-        true if YES.contains(&&*folded) => "yes",
-        true if NO.contains(&&*folded) => "no",
-        _ => &folded,
-    };
-    let found = words.iter().find(|word| word.name == spelled || word.zh == spelled);
+    let found = words.iter().find(|word| word.is_spelled(&folded));
     let allowed = || words.iter().map(|word| format!("{} {}", word.zh, word.name)).collect::<Vec<_>>().join(" / ");
     found.map(|word| word.name).ok_or_else(|| value::refuse_with(Code::BadValue, text, allowed()))
 }

@@ -158,8 +158,7 @@ fn kept<'r>(layout: &'r Layout, row: &'r RowBuf) -> impl Iterator<Item = Cow<'r,
     (0..count).map(move |at| {
         let cell = cells.get(at).map_or("", String::as_str);
         match layout.column(at) {
-            Some(Column::Account | Column::Person | Column::Household) => citizen::mask_shapes(cell),
-            Some(Column::Of(Field { of: Type::Person, .. })) => citizen::mask_shapes(cell),
+            Some(Column::Account | Column::Of(Field { of: Type::Person, .. })) => citizen::mask_shapes(cell),
             // A slip number that is an id is refused; one that only looks like it is a slip.
             Some(Column::RequestId | Column::Of(Field { of: Type::Code | Type::Key(_) | Type::Org(_), .. })) => {
                 citizen::mask_valid(cell)
@@ -179,7 +178,6 @@ fn key(command: &Command) -> Option<(Column, SmolStr)> {
             (Column::Rule, format_smolstr!("{}/{}/{}", rule.code, rule.cohort.as_str(), rule.effective_from))
         }
         Command::Item(item) => (Column::Rule, format_smolstr!("{}//{}", item.code, item.effective_from)),
-        Command::Roster(row) => (Column::Person, row.to_record().key),
         Command::Put(put) => {
             let village = put.village.as_ref().map_or("", OrgCode::as_str);
             (Column::Of(put.row.form().key().next()?), format_smolstr!("{village}/{}", put.row.key()))

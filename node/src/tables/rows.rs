@@ -4,11 +4,10 @@ use std::borrow::Cow;
 use std::str::FromStr;
 
 use smol_str::SmolStr;
-use xiangyue_protocol::schema::roster::Sex;
 use xiangyue_protocol::schema::{
-    Account, AccountId, Award, Cohort, HolderKind, Item, Points, Redemption, RequestId, RosterRow, Rule, ledger,
+    Account, AccountId, Award, Cohort, HolderKind, Item, Points, Redemption, RequestId, Rule, ledger,
 };
-use xiangyue_protocol::{Code, Command, Date, Level, OrgCode, Refusal};
+use xiangyue_protocol::{Code, Command, Date, Refusal};
 
 use super::Sort;
 use super::columns::Column;
@@ -19,9 +18,6 @@ use crate::border::{self, Border};
 /// The word in a rule file's segment column that makes its row a redemption item.
 pub(super) const ITEM_SEGMENT: [&str; 2] = ["redeem", "兑换"];
 
-/// Longest role, party or education, in bytes.
-const WORD_BYTES: usize = 64;
-
 /// The command that a row stands for; none when a problem was noted.
 pub(super) fn command(fields: &mut Fields<'_>) -> Option<Command> {
     match fields.sort() {
@@ -30,7 +26,6 @@ pub(super) fn command(fields: &mut Fields<'_>) -> Option<Command> {
         Sort::Redemptions => redemption(fields),
         Sort::Rules if ITEM_SEGMENT.contains(&&*value::half_width(fields.text(Column::Segment))) => item(fields),
         Sort::Rules => rule(fields),
-        Sort::Roster => roster(fields),
         Sort::Form(form) => super::forms::put(fields, form),
     }
 }
@@ -116,38 +111,6 @@ fn item(fields: &mut Fields<'_>) -> Option<Command> {
     Some(Command::Item(Item { code: code?, price: price?.unwrap_or(Points::ZERO), effective_from: effective_from? }))
 }
 
-fn roster(fields: &mut Fields<'_>) -> Option<Command> {
-    let context = fields.context;
-    let person = fields.need(Column::Person, |text| person_code(text, context));
-    let household = fields.may(Column::Household, |text| person_code(text, context));
-    let grid = fields.may(Column::Grid, grid);
-    let role = fields.need(Column::Role, role);
-    let sex = fields.may(Column::Sex, sex);
-    let born = if fields.text(Column::Born).is_empty() { Some(None) } else { past(fields, Column::Born).map(Some) };
-    let party = fields.may(Column::Party, |text| words(text, WORD_BYTES));
-    let education = fields.may(Column::Education, |text| words(text, WORD_BYTES));
-    let from = past(fields, Column::From);
-    // A term may be known to end on a day to come.
-    let to = if fields.text(Column::To).is_empty() { Some(None) } else { day(fields, Column::To).map(Some) };
-    if let (Some(from), Some(Some(to))) = (from, to)
-        && to < from
-    {
-        fields.note(Column::To, Refusal::new(Code::EndsBefore, format_args!("{to} < {from}")));
-    }
-    Some(Command::Roster(RosterRow {
-        person: person?,
-        household: household?.unwrap_or_default(),
-        grid: grid?.unwrap_or_default(),
-        role: role?,
-        sex: sex?.unwrap_or(Sex::Unknown),
-        born: born?,
-        party: party?.unwrap_or_default(),
-        education: education?.unwrap_or_default(),
-        from: from?,
-        to: to?,
-    }))
-}
-
 /// A date that must be there.
 fn day(fields: &mut Fields<'_>, column: Column) -> Option<Date> {
     let epoch_1904 = fields.epoch_1904();
@@ -214,33 +177,6 @@ fn choice<T: FromStr + Copy>(text: &str, all: &[T], zh: impl Fn(T) -> &'static s
         let allowed: Vec<_> = all.iter().map(|value| zh(*value)).collect();
         value::refuse_with(Code::BadValue, text, allowed.join(" / "))
     })
-}
-
-fn sex(text: &str) -> Result<Sex, Refusal> {
-    match &*value::half_width(text).to_ascii_lowercase() {
-        "male" | "m" => Ok(Sex::Male),
-        "female" | "f" => Ok(Sex::Female),
-        _ => choice(text, Sex::ALL, Sex::zh),
-    }
-}
-
-fn grid(text: &str) -> Result<SmolStr, Refusal> {
-    let folded = value::half_width(text);
-    if value::is_mangled(&folded) {
-        return Err(mangled(text));
-    }
-    match folded.parse::<OrgCode>() {
-        Ok(code) if code.level() == Level::Grid => Ok(code.as_str().into()),
-        _ => Err(value::refuse(Code::BadOrgCode, text)),
-    }
-}
-
-fn role(text: &str) -> Result<SmolStr, Refusal> {
-    // A role is part of its record's key, in which `/` separates.
-    if text.contains('/') {
-        return Err(value::refuse(Code::BadValue, text));
-    }
-    words(text, WORD_BYTES)
 }
 
 /// Free text: on one line, without control characters, citizen ids masked.

@@ -200,14 +200,19 @@ fn roster_rows_are_read() {
         "人员,户,网格,角色,性别,出生日期,政治面貌,文化程度,起始日期,终止日期\n\
          P1,H1,110112119212001,网格员,女,1985.3.1,中共党员,大专,2020-01-01,\n\
          P2,,,志愿者,,,,,2020-01-01,2030-01-01\n\
-         P3,,110112119212,a/b,x,2022-01-01,,,2020-01-02,2020-01-01\n",
+         P3,,110112119212,a/b,x,2022-01-01,,,2020-01-02,\n\
+         P4,,,网格员,,,,,2020-01-02,2020-01-01\n",
     )
     .unwrap();
-    let Ok(Command::Roster(row)) = &parsed.rows[0].result else { panic!("{parsed:?}") };
-    assert_eq!((row.sex.as_str(), row.born.unwrap().to_string().as_str()), ("2", "1985-03-01"));
+    assert_eq!(parsed.sort.as_str(), "term");
+    let Ok(Command::Put(put)) = &parsed.rows[0].result else { panic!("{parsed:?}") };
+    assert_eq!((put.row.text("sex"), put.row.text("born")), ("2", "1985-03-01"));
     assert!(parsed.rows[1].result.is_ok());
-    let codes: Vec<_> = parsed.rows[2].result.clone().unwrap_err().iter().map(|p| p.refusal.code()).collect();
-    assert_eq!(codes, [Code::BadOrgCode, Code::BadValue, Code::BadValue, Code::FutureDate, Code::EndsBefore]);
+    let codes = |row: usize| -> Vec<_> {
+        parsed.rows[row].result.clone().unwrap_err().iter().map(|p| p.refusal.code()).collect()
+    };
+    assert_eq!(codes(2), [Code::BadValue, Code::BadOrgCode, Code::BadValue, Code::FutureDate]);
+    assert_eq!(codes(3), [Code::EndsBefore]);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use rust_xlsxwriter::{DataValidation, DocProperties, ExcelDateTime, Format, Workbook, XlsxError};
 use smol_str::SmolStr;
-use xiangyue_protocol::schema::{Account, Award, Item, Points, Redemption, RosterRow, Rule};
+use xiangyue_protocol::schema::{Account, Award, Item, Points, Redemption, Rule};
 use xiangyue_protocol::{Code, Command, Date, OrgCode, Refusal};
 
 use super::rows::ITEM_SEGMENT;
@@ -46,10 +46,6 @@ impl Cell {
     fn points(points: Points) -> Cell {
         Cell::Number(points.0)
     }
-
-    fn date(date: Option<Date>) -> Cell {
-        date.map_or(Cell::Empty, Cell::Date)
-    }
 }
 
 /// A command as a row under [`super::Sort::headers_en`] or `headers_zh`; none for commands that no file carries.
@@ -60,7 +56,6 @@ pub fn cells(command: &Command) -> Option<Vec<Cell>> {
         Command::Redeem(redemption) => redemption_cells(redemption),
         Command::Rule(rule) => rule_cells(rule),
         Command::Item(item) => item_cells(item),
-        Command::Roster(row) => roster_cells(row),
         Command::Put(put) => super::row_cells(put.village.as_ref(), &put.row, Lang::En),
         _ => return None,
     })
@@ -116,21 +111,6 @@ fn item_cells(item: &Item) -> Vec<Cell> {
         Cell::points(item.price),
         Cell::Empty,
         Cell::Date(item.effective_from),
-    ]
-}
-
-fn roster_cells(row: &RosterRow) -> Vec<Cell> {
-    vec![
-        Cell::Text(row.person.clone()),
-        Cell::Text(row.household.clone()),
-        Cell::Text(row.grid.clone()),
-        Cell::Text(row.role.clone()),
-        Cell::text(row.sex.as_str()),
-        Cell::date(row.born),
-        Cell::Text(row.party.clone()),
-        Cell::Text(row.education.clone()),
-        Cell::Date(row.from),
-        Cell::date(row.to),
     ]
 }
 

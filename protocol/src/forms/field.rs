@@ -59,6 +59,8 @@ impl Field {
 pub enum Type {
     /// Text of at most so many bytes, without control characters but line breaks.
     Text(usize),
+    /// Text on one line of at most so many bytes, without control characters or `/`: fit for a key.
+    Label(usize),
     /// A code or number of a slip, at most 32 bytes, without white space or `/`.
     Code,
     /// As [`Type::Code`], of at most so many bytes.
@@ -88,15 +90,30 @@ pub struct Word {
     pub name: &'static str,
     /// In Chinese files.
     pub zh: &'static str,
+    /// Other spellings that are understood in files, in lower case, separated by spaces.
+    pub also: &'static str,
+}
+
+impl Word {
+    /// The same, with further spellings.
+    pub(super) const fn also(self, also: &'static str) -> Word {
+        Word { also, ..self }
+    }
+
+    /// Whether a text in lower case means it.
+    pub fn is_spelled(&self, text: &str) -> bool {
+        self.name == text || self.zh == text || self.also.split(' ').any(|also| !also.is_empty() && also == text)
+    }
 }
 
 /// Declares a word.
 pub(super) const fn word(name: &'static str, zh: &'static str) -> Word {
-    Word { name, zh }
+    Word { name, zh, also: "" }
 }
 
-/// Yes or no.
-pub(super) const YES_NO: Type = Type::One(&[word("yes", "是"), word("no", "否")]);
+/// Yes or no, also by the marks that people make.
+pub(super) const YES_NO: Type =
+    Type::One(&[word("yes", "是").also("y true √ ✓ ✔ 有 对"), word("no", "否").also("n false × ✗ ✘ 无")]);
 
 /// The most that an amount may be, in fen: ten billion yuan.
 const FEN_MAX: i64 = 1_000_000_000_000;
@@ -176,6 +193,8 @@ impl Type {
             (Type::Fen, _) => Err(bad(Code::BadNumber)),
             (_, Value::Number(_)) => Err(bad(Code::BadValue)),
             (Type::Text(most), Value::Text(text)) => check_text(text, most),
+            (Type::Label(_), Value::Text(text)) if text.contains(['\n', '/']) => Err(bad(Code::BadValue)),
+            (Type::Label(most), Value::Text(text)) => check_text(text, most),
             (Type::Code | Type::Person, Value::Text(text)) => check_code(text, CODE_BYTES),
             (Type::Key(most), Value::Text(text)) => check_code(text, most),
             (Type::Org(level), Value::Text(text)) => match text.parse::<OrgCode>() {
@@ -195,7 +214,7 @@ impl Type {
     #[cfg(test)]
     pub(super) fn key_bytes(self) -> usize {
         match self {
-            Type::Text(most) | Type::Key(most) => most,
+            Type::Text(most) | Type::Label(most) | Type::Key(most) => most,
             Type::Code | Type::Person => CODE_BYTES,
             Type::Org(_) => 15,
             Type::Past | Type::Day => 10,

@@ -102,6 +102,7 @@ pub const ALL: &[&Form] = &[
     &organisation::HAMLET,
     &organisation::GRID,
     &organisation::HOUSEHOLD,
+    &organisation::TERM,
     &organisation::PAIRING,
     &organisation::AREA,
     &organisation::ASSIGNMENT,

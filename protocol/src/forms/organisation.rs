@@ -1,5 +1,5 @@
-//! The township below its villages: communities, natural villages, grids, households, and who answers for whom
-//! (article Q1–Q4, Q10, C3, C5, S1, Y1, Y6).
+//! The township below its villages: communities, natural villages, grids, households, who holds which office and who
+//! answers for whom (article B1, Q1–Q4, Q10, C3, C5, S1, Y1, Y6).
 
 use super::field::{Field, Type, Word, YES_NO, word};
 use super::{Form, Home, Row, Writers, anything};
@@ -141,6 +141,39 @@ pub static HOUSEHOLD: Form = Form {
         Field::may("resident", "常住", YES_NO),
     ],
     check: anything,
+    belongs_to: None,
+};
+
+/// Sex as coded by GB/T 2261.1.
+const SEX: Type = Type::One(&[
+    word("0", "未知").also("unknown"),
+    word("1", "男").also("male m"),
+    word("2", "女").also("female f"),
+    word("9", "未说明").also("unspecified"),
+]);
+
+/// A person's role in the village from a day on (任职); earlier called the roster (名册). A term that ends is corrected.
+pub static TERM: Form = Form {
+    name: "term",
+    zh: "任职",
+    about_zh: "人员自某日起在村里担任的角色；任期结束时更正原记录",
+    about: "a person's role in the village from a day on; when it ends, the record is corrected",
+    article: "Q3 Q4 B1",
+    home: Home::Village(Kind::Roster),
+    writers: Writers::Both,
+    fields: &[
+        Field::key("person", "人员", Type::Person),
+        Field::key("role", "角色", Type::Label(64)),
+        Field::key("from", "起始日期", Type::Past),
+        Field::may("to", "终止日期", Type::Day),
+        Field::may("household", "户号", Type::Person).also("户"),
+        Field::may("grid", "网格编码", Type::Org(Level::Grid)).also("网格"),
+        Field::may("sex", "性别", SEX),
+        Field::may("born", "出生日期", Type::Past),
+        Field::may("party", "政治面貌", Type::Text(64)),
+        Field::may("education", "文化程度", Type::Text(64)),
+    ],
+    check: ends_after_start,
     belongs_to: None,
 };
 

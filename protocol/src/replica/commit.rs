@@ -171,7 +171,6 @@ impl Replica {
                 self.put_fact(self.township_doc(Kind::Rules, item.effective_from)?, item.to_record(), undo)
             }
             Command::Account { village, account } => self.open_account(village, account, today, undo),
-            Command::Roster(row) => self.put_fact(DocId::whole(&self.member.org, Kind::Roster), row.to_record(), undo),
             Command::Put(request) => self.put(request, today, undo),
             Command::Award(award) => self.award(award, today, undo),
             Command::Redeem(redemption) => self.redeem(redemption, today, undo),

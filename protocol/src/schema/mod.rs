@@ -14,13 +14,11 @@ use crate::error::{Code, Refusal};
 pub mod accounts;
 pub mod directory;
 pub mod ledger;
-pub mod roster;
 pub mod rules;
 
 pub use accounts::Account;
 pub use directory::{NodeEntry, Org, Revocation};
 pub use ledger::{Ask, Auto, Award, Entry, Grant, Redemption, Reversal};
-pub use roster::RosterRow;
 pub use rules::{Item, Rule};
 
 /// A whole number of points. Sums cannot wrap: overflow checks are on in every profile.
@@ -161,7 +159,6 @@ macro_rules! choices {
         }
     };
 }
-pub(crate) use choices;
 
 choices! {
     /// Who holds an account (户别).

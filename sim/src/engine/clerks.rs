@@ -132,7 +132,7 @@ impl Engine {
     fn note_kind(&mut self, node: usize, command: &Command) {
         match command {
             Command::Redeem(redemption) => self.note_redemption(node, redemption.account.as_str()),
-            Command::Roster(_) => self.stats.met(Sometimes::RosterEdited),
+            Command::Put(_) => self.stats.met(Sometimes::RosterEdited),
             Command::Reverse(reversal) => {
                 let today = self.true_time().china_date();
                 if self.plan.workload.closes(today) && reversal.date < today.first_of_month() {

@@ -26,7 +26,8 @@ pub(super) fn check_answer(
         Ok(Outcome::New) if done => {
             broken.broke(3, "once", format!("node {n} took a retry of {key} for something new"));
         }
-        Err(refusal) if done => {
+        // Of a row that has been corrected since, the clerk is told so.
+        Err(refusal) if done && !shadow.is_corrected(n, &key) => {
             broken.broke(3, "once", format!("node {n} refused a retry of {key}, which is done: {refusal}"));
         }
         _ => {}

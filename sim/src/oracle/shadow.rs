@@ -6,11 +6,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use smol_str::SmolStr;
+use xiangyue_protocol::forms::Marks;
 use xiangyue_protocol::replica::Replica;
 use xiangyue_protocol::schema::{AccountId, Entry, Points};
 use xiangyue_protocol::segment::{Header, Segment};
 use xiangyue_protocol::summary::{Slip, Summary};
-use xiangyue_protocol::{Actor, Command, Date, DocId, NodeId};
+use xiangyue_protocol::{Actor, Amend, Command, Date, DocId, NodeId};
 
 use super::{People, holds};
 use crate::disk::Disk;
@@ -106,8 +107,11 @@ pub fn key_of(command: &Command) -> SmolStr {
         Command::Rule(rule) => rule.to_record().key,
         Command::Item(item) => item.to_record().key,
         Command::Account { account, .. } => account.to_record().key,
-        Command::Roster(row) => row.to_record().key,
-        Command::Put(request) => request.row.to_record().key,
+        Command::Put(request) => {
+            // Clerks of the simulator say which version they correct, so that which one they write is known before.
+            let version = if let Amend::Version(seen) = request.amend { seen + 1 } else { 1 };
+            request.row.clone().at(version).to_record().key
+        }
         Command::Award(award) => award.request.clone().into(),
         Command::Redeem(redemption) => redemption.request.clone().into(),
         Command::Reverse(request) => request.request.clone().into(),
@@ -119,7 +123,7 @@ pub fn key_of(command: &Command) -> SmolStr {
 pub(super) enum Standing<'a> {
     /// Entries with this number.
     Slips(Vec<&'a Slip>),
-    /// A fact.
+    /// A fact, or this version of a row or a later one.
     Fact,
 }
 
@@ -131,13 +135,34 @@ pub(super) fn standing<'a>(replica: &'a Replica, doc: &DocId, key: &str) -> Opti
             let slips: Vec<&Slip> = points.under(&request).collect();
             (!slips.is_empty()).then_some(Standing::Slips(slips))
         }
-        Summary::Register(register) => register.facts.contains_key(key).then_some(Standing::Fact),
+        Summary::Register(register) => {
+            (register.facts.contains_key(key) || has_row(&register.marks, key)).then_some(Standing::Fact)
+        }
     }
+}
+
+/// Whether marks have the version of a row that a record's key names, or a later one.
+fn has_row(marks: &Marks, key: &str) -> bool {
+    let version = |(form, key, version): (&str, &str, u32)| marks.of(form, key).is_some_and(|m| m.version >= version);
+    row_of(key).is_some_and(version)
+}
+
+/// Form, key and version of a row, from its record's key.
+fn row_of(key: &str) -> Option<(&str, &str, u32)> {
+    let (form, rest) = key.split_once('/')?;
+    let (key, version) = rest.rsplit_once('/')?;
+    Some((form, key, version.parse().ok()?))
 }
 
 impl Shadow {
     pub(super) fn op(&self, author: usize, key: &str) -> Option<&Op> {
         self.ops.get(&(author, key.into()))
+    }
+
+    /// Whether an author has corrected a row since it wrote this version.
+    pub(super) fn is_corrected(&self, author: usize, key: &str) -> bool {
+        let next = |(form, key, version)| self.op(author, &format!("{form}/{key}/{}", version + 1));
+        row_of(key).and_then(next).is_some()
     }
 
     pub(super) fn ops(&self) -> impl Iterator<Item = &Op> {

@@ -7,12 +7,13 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use xiangyue_protocol::forms::organisation::TERM;
+use xiangyue_protocol::forms::{Row, Value};
 use xiangyue_protocol::replica::Ticket;
-use xiangyue_protocol::schema::roster::Sex;
 use xiangyue_protocol::schema::{
-    Account, AccountId, Award, Cohort, HolderKind, Item, NodeEntry, Org, Points, Redemption, RequestId, RosterRow, Rule,
+    Account, AccountId, Award, Cohort, HolderKind, Item, NodeEntry, Org, Points, Redemption, RequestId, Rule,
 };
-use xiangyue_protocol::{Command, Date, GrantRequest, Level, OrgCode, ReverseRequest};
+use xiangyue_protocol::{Amend, Command, Date, GrantRequest, Level, OrgCode, PutRequest, ReverseRequest};
 
 use crate::node::SimNode;
 use crate::plan::{NodeSpec, Plan};
@@ -238,31 +239,30 @@ impl Clerk {
         Some(commands)
     }
 
-    /// Somebody takes up a role, or one that this clerk has entered lays it down.
+    /// Somebody takes up a role, or one that this clerk has entered lays it down: once, so it is remembered no longer.
     fn edit_roster(&mut self, today: Date) -> Command {
-        let open = self.done.iter().flat_map(|wish| &wish.commands).filter_map(|command| match command {
-            Command::Roster(row) if row.to.is_none() => Some(row.clone()),
+        let term = |wish: &Wish| match &wish.commands[..] {
+            [Command::Put(put)] if put.amend == Amend::No => Some(put.row.clone()),
             _ => None,
-        });
-        let open: Vec<RosterRow> = open.collect();
+        };
+        let open: Vec<(usize, Row)> =
+            self.done.iter().enumerate().filter_map(|(at, wish)| Some((at, term(wish)?))).collect();
         if self.rng.chance(300)
-            && let Some(row) = self.rng.pick(&open)
+            && let Some((at, row)) = self.rng.pick(&open)
         {
-            return Command::Roster(RosterRow { to: Some(today), ..row.clone() });
+            self.done.remove(*at);
+            let values = row.values().filter_map(|(field, value)| Some((field.name, value?.clone())));
+            return put(values.chain([("to", today.into())]), Amend::Version(1));
         }
         let number = self.number();
-        Command::Roster(RosterRow {
-            person: format!("p-{number}").into(),
-            household: format!("h-{number}").into(),
-            grid: format!("{}001", self.org).into(),
-            role: "网格员".into(),
-            sex: Sex::Unknown,
-            born: None,
-            party: Default::default(),
-            education: Default::default(),
-            from: today,
-            to: None,
-        })
+        let values = [
+            ("person", format!("p-{number}").as_str().into()),
+            ("household", format!("h-{number}").as_str().into()),
+            ("grid", format!("{}001", self.org).as_str().into()),
+            ("role", "网格员".into()),
+            ("from", today.into()),
+        ];
+        put(values, Amend::No)
     }
 
     fn enter(&mut self, params: &Workload, today: Date) -> Option<Command> {
@@ -344,6 +344,11 @@ impl Clerk {
         let memo = Default::default();
         Some(Command::Reverse(ReverseRequest { request: self.number(), of, date, by: "c1".into(), memo }))
     }
+}
+
+fn put(values: impl IntoIterator<Item = (&'static str, Value)>, amend: Amend) -> Command {
+    let row = Row::new(&TERM, values).expect("a whole term");
+    Command::Put(PutRequest { village: None, row, amend })
 }
 
 /// The clerks of all nodes. Those of one village, or of one township, share what they know.

@@ -12,10 +12,9 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use xiangyue_protocol::doc::Doc;
 use xiangyue_protocol::forms::Form;
-use xiangyue_protocol::id::Kind;
 use xiangyue_protocol::replica::Replica;
 use xiangyue_protocol::schema::{Account, Entry};
-use xiangyue_protocol::summary::{Fact, Slip, Sort as SlipSort, Summary};
+use xiangyue_protocol::summary::{Slip, Sort as SlipSort, Summary};
 use xiangyue_protocol::{Code, Command, DocId, Level, OrgCode, Refusal};
 
 use super::docs::{blocking, records};
@@ -151,18 +150,7 @@ fn facts(replica: &Replica, sort: Sort) -> Vec<Command> {
             let rules = views.rules.rules().cloned().map(Command::Rule);
             rules.chain(views.rules.items().cloned().map(Command::Item)).collect()
         }
-        _ => {
-            let rosters = replica.docs().iter().filter(|(id, _)| id.kind == Kind::Roster);
-            let facts = rosters.filter_map(|(_, doc)| match &doc.summary {
-                Summary::Register(register) => Some(register.facts.values().filter_map(|versions| versions.first())),
-                Summary::Points(_) => None,
-            });
-            let terms = facts.flatten().filter_map(|(_, fact)| match fact {
-                Fact::Term(row) => Some(Command::Roster(row.clone())),
-                _ => None,
-            });
-            terms.collect()
-        }
+        _ => Vec::new(),
     }
 }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use xiangyue_protocol::schema::{
-    Account, AccountId, Award, Item, ItemCode, Org, Points, Redemption, RequestId, RosterRow, Rule, RuleCode,
+    Account, AccountId, Award, Item, ItemCode, Org, Points, Redemption, RequestId, Rule, RuleCode,
 };
 use xiangyue_protocol::{Command, Date, GrantRequest, OrgCode, Refusal, ReverseRequest};
 
@@ -56,8 +56,6 @@ pub enum WireCommand {
     Item(Item),
     /// Open an account.
     Account(NewAccount),
-    /// Add a row to the roster.
-    Roster(RosterRow),
     /// Award points.
     Award(NewAward),
     /// Redeem points.
@@ -175,7 +173,6 @@ impl WireCommand {
             WireCommand::Rule(rule) => Command::Rule(rule),
             WireCommand::Item(item) => Command::Item(item),
             WireCommand::Account(new) => Command::Account { village: new.village, account: new.account },
-            WireCommand::Roster(row) => Command::Roster(row),
             WireCommand::Award(new) => Command::Award(new.into_award(day)),
             WireCommand::Redeem(new) => Command::Redeem(new.into_redemption(day, org)?),
             WireCommand::Reverse(NewReversal { request, of, date, by, memo }) => {

@@ -128,6 +128,7 @@ impl FormColumn {
         };
         match field.of {
             Type::Text(most) => FormColumn { most: i64::try_from(most).ok(), ..plain("text") },
+            Type::Label(most) => FormColumn { most: i64::try_from(most).ok(), ..plain("label") },
             Type::Code => plain("code"),
             Type::Key(most) => FormColumn { most: i64::try_from(most).ok(), ..plain("code") },
             Type::Person => plain("person"),

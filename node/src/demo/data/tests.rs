@@ -56,7 +56,7 @@ fn town(seed: u64) -> Town {
             redemptions.push((place.code.clone(), redemption));
         }
         if let Some(roster) = &place.roster {
-            assert_eq!(load(roster, Sort::Roster).commands().count(), 40);
+            assert_eq!(load(roster, Sort::Form(&TERM)).commands().count(), 40);
         }
     }
     Town { files, rules, items, accounts, awards, redemptions, _folder: folder }

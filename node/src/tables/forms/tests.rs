@@ -85,6 +85,18 @@ fn words_stand_in_either_language() {
     all_read(yes_no, &["是", "yes", "YES", "√", "TRUE", "有"], "yes");
     all_read(yes_no, &["否", "no", "×", "FALSE", "无"], "no");
     all_refused(yes_no, &["也许", "?"], Code::BadValue);
+    let sex = find("term").unwrap().field("sex").unwrap().of;
+    all_read(sex, &["1", "男", "male", "Male", "M"], "1");
+    all_read(sex, &["2", "女", "female", "ｆ"], "2");
+    all_read(sex, &["9", "未说明", "unspecified"], "9");
+    all_refused(sex, &["x", "3"], Code::BadValue);
+}
+
+#[test]
+fn a_label_is_one_line_that_fits_a_key() {
+    all_read(Type::Label(64), &["governance\nofficer", " governance officer "], "governance officer");
+    all_refused(Type::Label(64), &["网格员/志愿者", "a\u{7}b"], Code::BadValue);
+    all_refused(Type::Label(8), &["网格员"], Code::TooLong);
 }
 
 #[test]
@@ -125,6 +137,18 @@ fn free_text_keeps_its_lines_and_no_citizen_id() {
 fn parse(text: &str, put: Put<'_>) -> Result<Parsed, Refusal> {
     let names = names();
     read_bytes(text.as_bytes(), None, &Context { put, ..Context::new(today(), &KEY, &names) })
+}
+
+#[test]
+fn a_roster_file_is_one_of_terms_by_either_name() {
+    let text = "人员,户,网格,角色,性别,起始日期\nP1,H1,110112119204001,网格员,男,2020-01-01\n";
+    for named in [None, Some("roster"), Some("名册"), Some("term"), Some("任职")] {
+        let (names, sort) = (names(), named.map(|name| name.parse::<Sort>().unwrap()));
+        let parsed = read_bytes(text.as_bytes(), sort, &Context::new(today(), &KEY, &names)).unwrap();
+        let row = &first(&parsed).row;
+        assert_eq!((row.form().name, row.text("household"), row.text("grid")), ("term", "H1", "110112119204001"));
+    }
+    assert_eq!(super::super::form("名册").unwrap().name, "term", "as commands name it");
 }
 
 fn problems(text: &str, put: Put<'_>) -> Vec<String> {
