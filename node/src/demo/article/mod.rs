@@ -4,6 +4,7 @@
 //! ordinary reports. Nothing here knows a figure of the article but the golden table that it is compared with, so whoever
 //! changes one record in a file sees the figure move.
 
+mod baoshan;
 mod changling;
 mod hub;
 mod linqu;
@@ -29,7 +30,7 @@ use crate::api::types::GoldenRow;
 /// What kept a place from being entered. A figure that is not as the article has it is in the table instead.
 pub(super) fn golden(lucheng: &Town, seed: u64, folder: &Path, bars: &Bars) -> Result<Vec<GoldenRow>, Refusal> {
     let mut rows = lucheng::golden(lucheng, &folder.join("lucheng"), bars)?;
-    for place in [linqu::PLACE, changling::PLACE, yuqing::PLACE, siyang::PLACE] {
+    for place in [linqu::PLACE, changling::PLACE, baoshan::PLACE, yuqing::PLACE, siyang::PLACE] {
         rows.extend(at(&place, seed, folder, bars)?);
     }
     Ok(rows)
