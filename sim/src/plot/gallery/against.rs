@@ -1,6 +1,6 @@
 //! Charts of a figure against what was varied: one place to a value, one line to each combination of the rest.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -20,6 +20,10 @@ const HORIZONS: [(&str, &str); 4] = [
 ];
 /// The horizon that is shown where lines are taken by something else.
 const ONE_HORIZON: usize = 1;
+/// Lengths of partitions beyond which neighbouring ones are put together.
+const GROUPS_FROM: usize = 24;
+/// Groups of lengths.
+const GROUPS: u64 = 12;
 
 /// Adds them.
 pub(super) fn add(scene: &Scene<'_>, gallery: &mut Gallery) {
@@ -147,6 +151,7 @@ impl Against<'_> {
 }
 
 /// Recovery against the length of the partition: every partition of every run, means where several had one length.
+/// Lengths that were drawn from a range are put together with their neighbours.
 fn recovery(scene: &Scene<'_>, gallery: &mut Gallery) {
     let other = |cell: &Cell| cell.label(scene.varied.as_ref().map(|varied| varied.name.as_str()));
     let mut rows: Vec<(String, BTreeMap<u64, Vec<f64>>)> = Vec::new();
@@ -160,15 +165,24 @@ fn recovery(scene: &Scene<'_>, gallery: &mut Gallery) {
             row.entry(lasts).or_default().push(took);
         }
     }
+    let lengths: BTreeSet<u64> = rows.iter().flat_map(|(_, row)| row.keys().copied()).collect();
+    for (_, row) in &mut rows {
+        let mut grouped: BTreeMap<u64, Vec<f64>> = BTreeMap::new();
+        for (lasts, took) in std::mem::take(row) {
+            grouped.entry(group(&lengths, lasts)).or_default().extend(took);
+        }
+        *row = grouped;
+    }
     let all = || rows.iter().flat_map(|(_, row)| row);
     let (x_sign, x_size) = unit::of_time(all().map(|(lasts, _)| millis(*lasts)).fold(0.0, f64::max));
     let (y_sign, y_size) = unit::of_time(all().flat_map(|(_, took)| took).copied().fold(0.0, f64::max));
-    let repeated = all().next().is_some() && all().all(|(_, took)| took.len() > 1);
+    let repeated = all().any(|(_, took)| took.len() > 1);
     let points = |row: BTreeMap<u64, Vec<f64>>| -> Vec<Point> {
         let at = |lasts: u64| millis(lasts) / x_size;
         let mean = |(lasts, took): (u64, Vec<f64>)| {
             let estimate = Estimate::bootstrap(&took)?;
-            let y_range = estimate.interval.map(|(low, high)| (low / y_size, high / y_size));
+            // Nothing has caught up before its partition healed.
+            let y_range = estimate.interval.map(|(low, high)| (low.max(0.0) / y_size, high / y_size));
             Some(Point { y_range, ..Point::new(at(lasts), estimate.mean / y_size) })
         };
         if repeated {
@@ -191,6 +205,16 @@ fn recovery(scene: &Scene<'_>, gallery: &mut Gallery) {
     gallery.take(chart, "no partition held anything back");
 }
 
+/// The length that stands for a partition's length: itself if there are few, else the middle of its group.
+fn group(lengths: &BTreeSet<u64>, length: u64) -> u64 {
+    let (Some(first), Some(last)) = (lengths.first(), lengths.last()) else { return length };
+    if lengths.len() <= GROUPS_FROM {
+        return length;
+    }
+    let width = (last - first).div_ceil(GROUPS).max(1);
+    first + (length - first) / width * width + width / 2
+}
+
 /// Length and recovery of each partition of a run, in milliseconds.
 fn partitions(summary: &Value) -> Vec<(u64, f64)> {
     let listed = summary.get("recoveries").and_then(Value::as_array);
@@ -201,4 +225,19 @@ fn partitions(summary: &Value) -> Vec<(u64, f64)> {
 #[expect(clippy::cast_precision_loss, reason = "times are drawn, not counted")]
 fn millis(value: u64) -> f64 {
     value as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_drawn_from_a_range_are_put_together_and_chosen_ones_are_not() {
+        let chosen = BTreeSet::from([60_000, 3_600_000]);
+        assert_eq!(group(&chosen, 60_000), 60_000);
+        let drawn: BTreeSet<u64> = (0..100).map(|n| 1_000 + n * 37).collect();
+        let groups: BTreeSet<u64> = drawn.iter().map(|length| group(&drawn, *length)).collect();
+        assert_eq!(groups.len(), 12);
+        assert!(drawn.iter().all(|length| group(&drawn, *length).abs_diff(*length) <= 153), "the middle of its group");
+    }
 }
