@@ -130,3 +130,13 @@ fn a_till_without_a_line_redeems_from_the_rights_that_it_holds() {
     assert!(times(&reports(text), Sometimes::RedeemedOffline) > 0);
     assert_eq!(times(&reports(""), Sometimes::RedeemedOffline), 0, "with a line there is always a connection");
 }
+
+#[test]
+fn clerks_who_never_wait_are_refused() {
+    for every in ["0s", "0s..2s"] {
+        let text = format!("[workload]\nevery = \"{every}\"");
+        let document = Document { name: "work.toml".to_owned(), text };
+        let refused = Scenario::read(document, &[], &|name| Err(name.to_owned())).unwrap_err();
+        assert!(refused.to_string().contains("at least 1ms"), "{every}: {refused}");
+    }
+}

@@ -12,7 +12,7 @@ use super::{Scenario, must};
 use crate::link::{Cell, LinkClass, LinkSpec};
 use crate::plan::{NodeSpec, Phases, Plan, Version};
 use crate::rng::Rng;
-use crate::scheduler::Duty;
+use crate::scheduler::{Duty, MILLI};
 use crate::workload::Workload;
 
 impl Scenario {
@@ -38,6 +38,7 @@ impl Scenario {
         }
         let keys = &file.workload;
         let workload = [
+            ("every", keys.every.low < MILLI, "is at least 1ms: without a wait no time would pass"),
             ("import_rows", keys.import_rows.low == 0, "an import has at least one row"),
             ("zipf", keys.zipf.0 > 2_000, "is at most 2"),
             ("offline_for", keys.offline_for.is_nothing(), "must be more than nothing"),
