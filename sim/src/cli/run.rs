@@ -55,10 +55,10 @@ pub(super) fn run(args: &args::Run) -> Result<Exit, Failure> {
         print!("{}", outcome.sum.text(outcome.seeds, wall));
         print_red(&outcome.red);
     }
-    Ok(match (outcome.interrupted, outcome.sum.is_green() && outcome.red.is_empty()) {
-        (_, false) => Exit::Red,
+    Ok(match (outcome.red.is_empty(), outcome.interrupted) {
+        (false, _) => Exit::Red,
         (true, true) => Exit::Interrupted,
-        (false, true) => Exit::Green,
+        (true, false) => Exit::Green,
     })
 }
 
@@ -128,7 +128,8 @@ impl Outcome {
         self.interrupted |= stop.is_asked();
         let seed = report.seed;
         let mut red = Vec::new();
-        if !report.is_green() {
+        // Who was told to stop has not converged, and that says nothing.
+        if report.broken > 0 || !(report.converged || self.interrupted) {
             let first = report.violations.first().map_or("not converged", |violation| violation.what.as_str());
             red.push(format!("{} promises broken, first: {first}", report.broken));
         }
