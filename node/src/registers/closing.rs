@@ -22,6 +22,9 @@ const NO_CLASS: &str = "-";
 /// Bytes of the list of villages that had not reported.
 const CODES_BYTES: usize = 1024;
 
+/// What stands for the codes that do not fit.
+const MORE: &str = " …";
+
 /// What is said of a closing beside its figures.
 #[derive(Clone, Debug)]
 pub(crate) struct Closing {
@@ -173,8 +176,7 @@ fn put(
 
 fn state(closing: &Closing, state: &'static str) -> Result<Command, Refusal> {
     let number = |count: usize| Value::from(i64::try_from(count).unwrap_or(i64::MAX));
-    let mut codes = closing.missing.join(" ");
-    codes.truncate(CODES_BYTES);
+    let codes = listed(&closing.missing);
     let values = [
         ("month", Value::from(closing.month)),
         ("date", Value::from(closing.today)),
@@ -186,7 +188,39 @@ fn state(closing: &Closing, state: &'static str) -> Result<Command, Refusal> {
     command(closing, Row::new(&CLOSE, values.into_iter().chain(codes))?)
 }
 
+/// As many of these codes as fit, each whole, and dots if there are more.
+fn listed(missing: &[SmolStr]) -> String {
+    let mut codes = String::new();
+    for code in missing {
+        if codes.len() + code.len() + 1 + MORE.len() > CODES_BYTES {
+            return codes + MORE;
+        }
+        if !codes.is_empty() {
+            codes.push(' ');
+        }
+        codes.push_str(code);
+    }
+    codes
+}
+
 fn command(closing: &Closing, row: Row) -> Result<Command, Refusal> {
     let row = row.entered(closing.by.clone(), closing.why.clone());
     Ok(Command::Put(PutRequest { village: None, row, amend: Amend::Latest }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_code_of_a_missing_village_is_cut() {
+        let code = |n: usize| SmolStr::new(format!("370724100{n:03}"));
+        let few: Vec<SmolStr> = (1..=3).map(code).collect();
+        assert_eq!(listed(&few), "370724100001 370724100002 370724100003");
+        let many: Vec<SmolStr> = (1..=350).map(code).collect();
+        let listed = listed(&many);
+        let (codes, more) = listed.rsplit_once(' ').unwrap();
+        assert!(listed.len() <= CODES_BYTES && more == "…", "{listed}");
+        assert!(codes.split(' ').all(|code| many.iter().any(|known| known == code)), "{codes}");
+    }
 }
