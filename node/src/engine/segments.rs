@@ -42,6 +42,13 @@ impl Segments {
         self.places().of_doc(doc).map(|stored| stored.position).collect()
     }
 
+    /// Whether the last changes of all these actors are in the journal already: the replica knows of a segment before
+    /// it is durable.
+    pub fn hold(&self, doc: &DocId, tips: &[(Actor, u64)]) -> bool {
+        let places = self.places();
+        tips.iter().all(|(actor, last)| places.between(doc, *actor, last.saturating_sub(1), *last).next().is_some())
+    }
+
     /// When the latest segment of a document was written, by its author's clock.
     pub fn last_written(&self, doc: &DocId) -> Option<Millis> {
         self.places().of_doc(doc).map(|stored| stored.written).max()
@@ -55,5 +62,24 @@ impl Segments {
     /// How many segments there are, and how many bytes.
     pub fn totals(&self) -> (u64, u64) {
         self.places().all().fold((0, 0), |(count, bytes), stored| (count + 1, bytes + u64::from(stored.position.len)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use xiangyue_protocol::{Hlc, NodeId};
+
+    use super::*;
+
+    #[test]
+    fn what_is_not_in_the_journal_yet_is_not_held() {
+        let doc: DocId = "110112119201/roster".parse().unwrap();
+        let actor = Actor { node: NodeId([1; 16]), incarnation: 1 };
+        let segments = Segments::default();
+        assert!(segments.hold(&doc, &[]) && !segments.hold(&doc, &[(actor, 1)]));
+        let header = Header { doc: doc.clone(), actor, first: 1, last: 3, hlc: Hlc::at(Millis(1)) };
+        segments.enter(&header, Position { file: 0, offset: 0, len: 1 });
+        assert!(segments.hold(&doc, &[(actor, 3)]));
+        assert!(!segments.hold(&doc, &[(actor, 4)]), "the next one is on its way");
     }
 }

@@ -24,7 +24,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use xiangyue_protocol::forms::{Row, Rows};
 use xiangyue_protocol::replica::Replica;
 use xiangyue_protocol::summary::Summary;
-use xiangyue_protocol::{Code, DocId, Kind, Level, Refusal};
+use xiangyue_protocol::{Actor, Code, DocId, Kind, Level, Refusal};
 
 pub use measure::Measure;
 pub use tally::{Cell, Tally};
@@ -35,8 +35,8 @@ use crate::engine::Handle;
 /// What is known of one document.
 #[derive(Clone, Debug, Default)]
 pub struct Counted {
-    /// The document's digest when it was read.
-    pub(crate) digest: u64,
+    /// The document's digest when it was read; none if the journal did not have all of it yet.
+    pub(crate) digest: Option<u64>,
     /// Its figures.
     pub tally: Arc<Tally>,
     /// Its rows, if it is the township's own.
@@ -58,8 +58,8 @@ pub struct Registers {
 enum Changed {
     /// Count its points, which the summary has.
     Counted(Tally),
-    /// Read its rows.
-    Read,
+    /// Read its rows, which go so far.
+    Read(Vec<(Actor, u64)>),
 }
 
 impl Registers {
@@ -69,7 +69,8 @@ impl Registers {
     /// Of the disk; [`Code::BadSegment`](xiangyue_protocol::Code::BadSegment) when a stored segment does not open.
     pub async fn counts(&self, engine: &Handle) -> Result<Arc<Counts>, Refusal> {
         let known = self.known();
-        let digests: BTreeMap<DocId, u64> = known.iter().map(|(id, counted)| (id.clone(), counted.digest)).collect();
+        let digests: BTreeMap<DocId, u64> =
+            known.iter().filter_map(|(id, counted)| Some((id.clone(), counted.digest?))).collect();
         let changed = engine.ask(move |replica| changed(replica, &digests)).await?;
         if changed.is_empty() {
             return Ok(known);
@@ -99,7 +100,7 @@ fn changed(replica: &Replica, digests: &BTreeMap<DocId, u64>) -> Vec<(DocId, u64
             Summary::Points(points) => Changed::Counted(points::tally(replica, id, points)),
             Summary::Register(register) if id.kind == Kind::Accounts => Changed::Counted(points::accounts(register)),
             Summary::Register(register) if register.marks.is_empty() => Changed::Counted(Tally::default()),
-            Summary::Register(_) => Changed::Read,
+            Summary::Register(_) => Changed::Read(doc.vector.iter().map(|(actor, tip)| (*actor, tip.last)).collect()),
         };
         (id.clone(), doc.digest(), changed)
     })
@@ -126,8 +127,12 @@ fn count_part(engine: &Handle, part: Vec<(DocId, u64, Changed)>) -> Result<Vec<(
     part.into_iter()
         .map(|(id, digest, changed)| {
             let counted = match changed {
-                Changed::Counted(tally) => Counted { digest, tally: Arc::new(tally), ..Counted::default() },
-                Changed::Read => {
+                Changed::Counted(tally) => {
+                    Counted { digest: Some(digest), tally: Arc::new(tally), ..Counted::default() }
+                }
+                Changed::Read(tips) => {
+                    // Asked before reading: what is placed by then is read.
+                    let digest = engine.segments().hold(&id, &tips).then_some(digest);
                     let rows = documents::rows(engine, &id)?;
                     let tally = Arc::new(tally_of(&rows));
                     let officers = organisation::officers(&rows).cloned().collect();
