@@ -10,10 +10,12 @@
 //! nearly always, finds the index as the last note describes it.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use xiangyue_protocol::{Code, Refusal};
 
@@ -32,11 +34,13 @@ pub struct SledOptions {
     pub cache_bytes: u64,
     /// Whether to let files grow for the sake of speed.
     pub high_throughput: bool,
+    /// How long to wait for whoever still has the files open.
+    pub patience: Duration,
 }
 
 impl Default for SledOptions {
     fn default() -> Self {
-        SledOptions { cache_bytes: 8 << 20, high_throughput: false }
+        SledOptions { cache_bytes: 8 << 20, high_throughput: false, patience: Duration::from_secs(10) }
     }
 }
 
@@ -62,7 +66,7 @@ impl SledIndex {
     /// an empty index is returned; [`SledIndex::rebuilt`] says why.
     ///
     /// # Errors
-    /// [`Code::Disk`] when not even an empty index can be made.
+    /// [`Code::Disk`] when not even an empty index can be made, or when another holder does not let go of the files.
     pub fn open(dir: &Path, options: SledOptions) -> Result<SledIndex, Refusal> {
         let note_path = dir.with_extension("note");
         let note = Note::read(&note_path).map_err(|e| disk_error("index note", &e))?;
@@ -70,6 +74,7 @@ impl SledIndex {
         if !exists && note.is_none() {
             return SledIndex::empty(dir, note_path, options, None);
         }
+        wait_for_lock(dir, options.patience).map_err(|e| disk_error("index", &e))?;
         let why = match note {
             None => "without a readable note".to_owned(),
             Some(_) if !exists => "folder missing".to_owned(),
@@ -252,6 +257,25 @@ fn config(dir: &Path, options: SledOptions) -> sled::Config {
         .cache_capacity(options.cache_bytes)
         .mode(if options.high_throughput { sled::Mode::HighThroughput } else { sled::Mode::LowSpace })
         .flush_every_ms(None)
+}
+
+/// Waits until nobody holds sled's lock. A database that was just dropped in this process may hold it for a moment:
+/// threads of sled's own keep the file open until their last task is done. Files in use are not damaged files.
+fn wait_for_lock(dir: &Path, patience: Duration) -> io::Result<()> {
+    let file = match File::open(dir.join("db")) {
+        Ok(file) => file,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(e) => return Err(e),
+    };
+    let began = Instant::now();
+    loop {
+        match file.try_lock() {
+            // Closing the file gives the lock back, for sled to take.
+            Ok(()) => return Ok(()),
+            Err(TryLockError::WouldBlock) if began.elapsed() < patience => thread::sleep(Duration::from_millis(5)),
+            Err(e) => return Err(e.into()),
+        }
+    }
 }
 
 /// Opens sled and reads every part it holds. The error is the reason for the log.

@@ -1,7 +1,10 @@
 //! Whatever happens to sled's files: after opening, the rows are exactly those of the note, or the index is empty and
 //! says that it starts anew.
 
-use std::fs;
+use std::time::Duration;
+use std::{fs, thread};
+
+use xiangyue_protocol::Code;
 
 use crate::storage::faulty::Dice;
 use crate::storage::index::{Index, MemoryIndex, SledIndex, SledOptions};
@@ -217,6 +220,30 @@ fn a_fresh_index_is_not_called_rebuilt_and_a_deleted_one_starts_without_a_note()
     let index = reopen(dir.path());
     assert_eq!(index.rebuilt(), Some("folder missing"));
     assert_eq!(index.note(), None);
+}
+
+#[test]
+fn files_still_in_use_are_waited_for_and_not_taken_for_damaged() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut index = reopen(dir.path());
+    fill(&mut index);
+    let expected = rows(&index);
+    drop(index);
+    let holder = fs::File::open(dir.path().join("index/db")).unwrap();
+    holder.lock().unwrap();
+
+    let hasty = SledOptions { patience: Duration::ZERO, ..SledOptions::default() };
+    let refusal = SledIndex::open(&dir.path().join("index"), hasty).unwrap_err();
+    assert_eq!(refusal.code(), Code::Disk);
+
+    let letting_go = thread::spawn(move || {
+        thread::sleep(Duration::from_millis(200));
+        drop(holder);
+    });
+    let index = reopen(dir.path());
+    assert_eq!(index.rebuilt(), None);
+    assert_eq!(rows(&index), expected);
+    letting_go.join().unwrap();
 }
 
 #[test]
