@@ -74,6 +74,15 @@ fn two_hundred_swarms_of_all_faults_keep_every_promise_and_meet_everything() {
     assert_met(&reports, &met);
 }
 
+/// A liar that also runs twice and others' only way to the township; a copy in a drawer, or a revoked shop, that alone holds
+/// what a dead disk held; a village that waits for a node outside the core; and a wish that is answered on two days.
+#[test]
+fn mixtures_that_an_operator_or_an_oracle_once_misjudged_keep_every_promise() {
+    let scenario = Scenario::of_library("anything", &["workload.roster=60%".parse().unwrap()]).unwrap();
+    let reports = [750, 202, 720, 675, 141, 788].map(|seed| run(scenario.plan(seed).unwrap()).unwrap());
+    assert_green(&reports);
+}
+
 #[test]
 fn stars_and_meshes_keep_every_promise_and_a_star_receives_next_to_nothing_twice_in_calm() {
     let star = ["topology.neighbours=0", "topology.merchants_dial=township"];

@@ -70,9 +70,13 @@ impl Copies {
 
     /// Whether a copy of this node, or its original, is anywhere but in a drawer.
     pub(super) fn concern(&self, plan: &Plan, node: usize) -> bool {
-        let away = |state: &State| *state == State::Away;
         let original = plan.original(node);
-        self.states.iter().any(|(n, state)| plan.original(*n) == original && !away(state))
+        self.states.keys().any(|n| plan.original(*n) == original && !self.is_away(*n))
+    }
+
+    /// Whether it is a copy in a drawer.
+    pub(super) fn is_away(&self, node: usize) -> bool {
+        self.states.get(&node) == Some(&State::Away)
     }
 
     /// Faults whose copies can now be put away.
@@ -149,15 +153,16 @@ impl Engine {
     pub(super) fn part(&mut self, fault: usize) {
         let copy = self.copies.of_fault[&fault];
         let original = self.plan.original(copy);
-        // What a revoked node wrote its township takes from nobody.
-        let lost = self.oracle.is_hostile(copy);
-        if !lost && self.kept_away.contains(&original) {
+        // A revoked node is not let in again; a liar is, and carries what those behind it wrote.
+        let for_good = self.is_revoked(original);
+        if !for_good && self.kept_away.contains(&original) {
             self.copies.put_off.push(fault);
             return;
         }
         let kept_out = self.nodes[self.township(copy)].twins.contains(&self.nodes[copy].id());
         let is_done = if self.copies.is_parting(copy) {
-            if lost || (!kept_out && self.is_handed_over(copy)) {
+            // Not all of what a liar wrote is taken.
+            if self.oracle.is_hostile(copy) || (!kept_out && self.is_handed_over(copy)) {
                 self.put_away(copy, original);
             }
             false
@@ -166,7 +171,7 @@ impl Engine {
             let hold = self.nodes[original].replica.as_ref().map(Replica::hold);
             !kept_out && hold.is_some_and(|hold| hold != Some(Hold::Twin))
         };
-        if !lost && !is_done {
+        if !for_good && !is_done {
             self.readmit(original);
             self.after(2 * SECOND, Event::Part(fault));
         }
@@ -187,16 +192,22 @@ impl Engine {
         }
     }
 
-    /// Whether nothing is lost with a copy: its clerk is answered and its township has all that it wrote.
+    /// Whether nothing is lost with a copy: its clerk is answered and its township has all that it holds.
     fn is_handed_over(&self, copy: usize) -> bool {
         let (node, clerk) = (&self.nodes[copy], &self.clerks[copy]);
         let Some(replica) = node.replica.as_ref() else { return false };
         let quiet = clerk.pending.is_empty() && clerk.waiting.is_empty() && replica.load().staged == 0;
         let township = &self.nodes[self.township(copy)].disk;
-        let mut own = node.disk.rows().map(|row| &row.header).filter(|header| header.actor.node == node.id());
+        let mut held = node.disk.rows().map(|row| &row.header).filter(|header| !self.oracle.lies(header.actor.node));
         quiet
             && node.disk.unsynced() == 0
-            && own.all(|header| township.holds_safely(&header.doc, header.actor, header.last))
+            && held.all(|header| township.holds_safely(&header.doc, header.actor, header.last))
+    }
+
+    pub(super) fn is_revoked(&self, node: usize) -> bool {
+        let now = self.now();
+        let revoked = |fault: &Fault| matches!(fault, Fault::Revoke { node: n } if *n == node);
+        self.plan.faults.iter().any(|(at, fault)| *at <= now && revoked(fault))
     }
 
     /// The township lets a node in again, if it keeps it out.

@@ -154,7 +154,8 @@ impl Engine {
         }
         if restored || damaged {
             self.stats.met(if restored { Sometimes::Restored } else { Sometimes::StartedDamaged });
-            self.oracle.restored(at, &self.nodes[at], self.nodes.iter().enumerate());
+            let others: Vec<_> = self.nodes.iter().enumerate().filter(|(n, _)| self.can_bring(*n)).collect();
+            self.oracle.restored(at, &self.nodes[at], others.into_iter());
         } else {
             self.oracle.started(now, at, &self.nodes[at]);
         }
@@ -186,7 +187,12 @@ impl Engine {
         };
         let below: BTreeSet<usize> = self.below(node).collect();
         let same = |n: &usize| *n != node && *n != township && self.township(*n) == township;
-        (0..self.nodes.len()).filter(same).filter(|n| !below.contains(n)).any(lacks)
+        (0..self.nodes.len()).filter(same).filter(|n| !below.contains(n) && self.can_bring(*n)).any(lacks)
+    }
+
+    /// Whether what a node holds can ever reach others again: not if it is revoked, or a copy in a drawer.
+    fn can_bring(&self, node: usize) -> bool {
+        !self.is_revoked(node) && !self.copies.is_away(node)
     }
 
     // Rhythms.

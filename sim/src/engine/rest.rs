@@ -56,9 +56,14 @@ impl Engine {
         if waits && !self.agree() {
             return false;
         }
-        // Who waits for somebody that is kept away has not heard of everything.
-        if self.put_off_going_out.is_empty() && !self.agree() {
-            self.oracle.broke(6, "agree", self.queue.now(), "the core is at rest and does not agree".to_owned());
+        // Who waits for somebody that is kept away has not heard of everything, nor has who is behind it.
+        let waits_for_others = self.put_off.iter().any(|(node, _)| !self.kept_away.contains(node));
+        if self.put_off_going_out.is_empty()
+            && !waits_for_others
+            && let Some(what) = self.disagreement()
+        {
+            let what = format!("the core is at rest and does not agree: {what}");
+            self.oracle.broke(6, "agree", self.queue.now(), what);
         }
         self.stats.met(Sometimes::CoreRestedAlone);
         for node in std::mem::take(&mut self.kept_away) {
@@ -82,29 +87,37 @@ impl Engine {
         for event in self.queue.pending().filter(|event| !event.is_background() && !self.is_lost(event)) {
             *left.entry(super::event::kind(event)).or_default() += 1;
         }
-        let agree = if self.agree() { "replicas agree" } else { "replicas do not agree" };
-        format!("there is no rest: {agree}, still to come: {left:?}")
+        let agree = self.disagreement().unwrap_or_else(|| "replicas agree".to_owned());
+        format!("there is no rest: {agree}; still to come: {left:?}")
     }
 
     /// Whether all running nodes hold the same of every document that they may hold.
     fn agree(&self) -> bool {
-        let mut first: BTreeMap<&DocId, &Doc> = BTreeMap::new();
+        self.disagreement().is_none()
+    }
+
+    /// The first thing in which running nodes differ, of every document that they may hold.
+    fn disagreement(&self) -> Option<String> {
+        let mut first: BTreeMap<&DocId, (usize, &Doc)> = BTreeMap::new();
         let mut holders: BTreeMap<&DocId, usize> = BTreeMap::new();
         let running = || {
             let counts = |n: usize| !self.oracle.is_hostile(n) && self.plan.nodes[n].copy_of.is_none();
             let up = self.nodes.iter().enumerate().filter(move |(n, _)| counts(*n));
             up.filter_map(|(n, node)| Some((n, node.replica.as_ref()?)))
         };
-        for (id, doc) in running().flat_map(|(_, replica)| replica.docs()) {
-            if !self.oracle.agree_on(first.entry(id).or_insert(doc), doc) {
-                return false;
+        for (n, (id, doc)) in running().flat_map(|(n, replica)| replica.docs().iter().map(move |held| (n, held))) {
+            let (m, theirs) = *first.entry(id).or_insert((n, doc));
+            if let Some(part) = self.oracle.difference(theirs, doc) {
+                return Some(format!("nodes {m} and {n} differ in the {part} of {id}"));
             }
             *holders.entry(id).or_default() += 1;
         }
-        holders.retain(|id, _| self.oracle.must_spread(first[id]));
+        holders.retain(|id, _| self.oracle.must_spread(first[id].1));
         let on: BTreeSet<usize> = running().map(|(n, _)| n).collect();
-        let expected = |id: &DocId| self.spread.readers_known(id).map(|r| r.iter().filter(|n| on.contains(n)).count());
-        holders.iter().all(|(id, count)| expected(id).is_none_or(|expected| expected == *count))
+        holders.into_iter().find_map(|(id, count)| {
+            let expected = self.spread.readers_known(id)?.iter().filter(|n| on.contains(n)).count();
+            (count != expected).then(|| format!("{count} of {expected} nodes have {id}"))
+        })
     }
 
     pub(super) fn check_rest(&mut self) {

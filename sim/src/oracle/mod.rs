@@ -181,9 +181,14 @@ impl Oracle {
         self.people.is_hostile(node)
     }
 
-    /// Whether two nodes hold the same of a document, but for what hostile authors told them.
-    pub fn agree_on(&self, ours: &Doc, theirs: &Doc) -> bool {
-        ours.digest() == theirs.digest() || agree::difference(&self.people, ours, theirs).is_none()
+    /// Whether an author is one of those, or nobody in the plan.
+    pub fn lies(&self, author: NodeId) -> bool {
+        self.people.ids.iter().position(|id| *id == author).is_none_or(|n| self.people.is_hostile(n))
+    }
+
+    /// In what two nodes' copies of a document differ, but for what hostile authors told them.
+    pub fn difference(&self, ours: &Doc, theirs: &Doc) -> Option<&'static str> {
+        if ours.digest() == theirs.digest() { None } else { agree::difference(&self.people, ours, theirs) }
     }
 
     /// Whether everybody who may hold a document must have it: not if none but hostile authors wrote it.

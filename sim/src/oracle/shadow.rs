@@ -211,6 +211,10 @@ impl Shadow {
             at_author: false,
             certain: true,
         });
+        // The same wish on another day may go into another document, if the first disk died with the first answer.
+        if op.doc != header.doc {
+            (op.doc, op.places) = (header.doc.clone(), Vec::new());
+        }
         let act = Act::of(entry);
         op.act = match (&op.act, act) {
             (Act::Award(_, _, before), Act::Award(account, points, repaid)) => {
@@ -276,7 +280,8 @@ impl Shadow {
     }
 
     /// After a power cut: what an author wrote and no longer holds. What was never answered is forgotten, since
-    /// it never left; the rest is returned as well and stays.
+    /// it never left, unless it had been written before by a life whose disk died; the rest is returned as well and
+    /// stays.
     pub(super) fn missing_at_author(&mut self, n: usize, replica: &Replica) -> (Vec<Op>, Vec<Op>) {
         let missing: Vec<Op> = self
             .ops
@@ -285,11 +290,25 @@ impl Shadow {
             .filter(|op| op.at_author && !holds(replica, &op.doc, &op.key))
             .cloned()
             .collect();
-        let (told, never): (Vec<Op>, Vec<Op>) = missing.into_iter().partition(|op| op.told);
+        let (told, mut never): (Vec<Op>, Vec<Op>) = missing.into_iter().partition(|op| op.told);
+        never.retain(|op| !self.falls_back(n, &op.key));
         for op in &never {
             self.ops.remove(&(n, op.key.clone()));
         }
         (told, never)
+    }
+
+    /// What was written last under a key is lost. Says whether what an earlier life wrote under it may still stand.
+    fn falls_back(&mut self, n: usize, key: &SmolStr) -> bool {
+        let place = (n, key.clone());
+        let Some(op) = self.ops.get_mut(&place) else { return false };
+        op.places.pop();
+        op.at_author = false;
+        let gone = |(actor, last): &(Actor, u64)| {
+            self.lost.get(&(op.doc.clone(), *actor, *last)).is_some_and(|keys| keys.contains(&place))
+        };
+        op.certain = op.places.iter().any(|place| !gone(place));
+        !op.places.is_empty()
     }
 
     /// A disk died. Hands out what nobody else holds safely.
