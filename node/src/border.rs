@@ -9,7 +9,9 @@ use smol_str::SmolStr;
 use xiangyue_protocol::schema::{Account, AccountId, Org, RequestId};
 use xiangyue_protocol::{Code, Refusal};
 
-use crate::api::types::{NewAccount, NewAward, NewGrant, NewRedemption, NewReversal, WireCommand};
+use crate::api::types::{
+    NewAccount, NewApproval, NewAward, NewDecline, NewGrant, NewRedemption, NewReversal, WireCommand,
+};
 use crate::tables::citizen;
 use crate::tables::value::{half_width, refuse};
 
@@ -77,6 +79,13 @@ impl<'k> Border<'k> {
                 let (request, account) = (slip(&new.request)?, self.account(new.account.as_str())?);
                 let (by, memo) = (masked(&new.by), masked(&new.memo));
                 WireCommand::Award(NewAward { request, account, by, memo, ..new })
+            }
+            WireCommand::Approve(NewApproval { request, by }) => {
+                WireCommand::Approve(NewApproval { request: slip(&request)?, by: masked(&by) })
+            }
+            WireCommand::Decline(NewDecline { request, by, why }) => {
+                let (request, by, why) = (slip(&request)?, masked(&by), masked(&why));
+                WireCommand::Decline(NewDecline { request, by, why })
             }
             WireCommand::Redeem(new) => {
                 unlike_citizen(new.item.as_str())?;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use automerge::{Automerge, Change};
+use smol_str::SmolStr;
 use xiangyue_protocol::forms::Rows;
 use xiangyue_protocol::schema::{Entry, RequestId};
 use xiangyue_protocol::segment::{Header, Sealed};
@@ -72,13 +73,24 @@ pub fn entries(engine: &Handle, id: &DocId, wanted: &BTreeSet<Mark>) -> Result<B
         for entry in segment.records.iter().flatten().filter_map(Entry::from_record) {
             let mark = Mark::new(entry.request(), &Slip::of(&entry, segment.header.actor.node));
             if wanted.contains(&mark) {
-                // Two lives of a node may have written one entry twice: it is one.
-                found.entry(mark).or_insert(entry);
+                // Two lives of a node may have written one entry twice, or two people approved it apart: it is one.
+                let kept = found.entry(mark).or_insert_with(|| entry.clone());
+                if approver(&entry) < approver(kept) {
+                    *kept = entry;
+                }
             }
         }
         Ok(())
     })?;
     Ok(found)
+}
+
+/// Who approved an award.
+pub fn approver(entry: &Entry) -> Option<&SmolStr> {
+    match entry {
+        Entry::Award(award) => award.approval.as_ref().map(|approval| &approval.by),
+        _ => None,
+    }
 }
 
 /// The rows of forms in a document.

@@ -46,6 +46,7 @@ fn rule(n: usize) -> Command {
         cohort: Cohort::Villager,
         points: Points(1),
         daily_cap: None,
+        approve_above: None,
         effective_from: "2026-11-01".parse().unwrap(),
     })
 }

@@ -39,6 +39,17 @@ pub struct GrantRequest {
     pub by: SmolStr,
 }
 
+/// A second person's yes or no to a claim.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// Slip number of the claim.
+    pub request: RequestId,
+    /// Code of the person: for a yes another than the clerk who entered the claim.
+    pub by: SmolStr,
+    /// Why not; none is a yes.
+    pub declined: Option<SmolStr>,
+}
+
 /// What to do when a version of a row is there that says something else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Amend {
@@ -83,8 +94,10 @@ pub enum Command {
     },
     /// Enter a row of a form.
     Put(PutRequest),
-    /// Award points.
+    /// Award points, or claim them where the rule wants a second person.
     Award(Award),
+    /// Approve or decline a claim.
+    Judge(Verdict),
     /// Redeem points.
     Redeem(Redemption),
     /// Reverse an earlier entry.
@@ -98,6 +111,8 @@ pub enum Command {
 pub enum Outcome {
     /// It is written.
     New,
+    /// It is kept as a claim, which waits for a second person.
+    Claimed,
     /// The same had been written before; nothing changed.
     Already,
 }

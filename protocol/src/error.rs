@@ -91,6 +91,9 @@ codes! {
     NoResult "XY-148" Input "the formula has no stored result" "open the file in a spreadsheet program, save it, and import it again" "公式没有保存计算结果" "请用表格软件打开文件并保存，再重新导入";
     OrgNamed "XY-149" Input "the organisation bears another name" "use that name; to rename it add --rename, and use the new name in tables and commands from then on" "该组织已用其他名称" "请使用现有名称；确需改名请加 --rename，此后表格和命令中都用新名称";
     NameForCode "XY-150" Input "a name stands where a code belongs" "give the person a code with a digit or a Latin letter; names do not belong here" "此处应填代码，不能填姓名" "请为人员编代码（含数字或字母）；姓名不在此登记";
+    SamePerson "XY-160" Input "the clerk who entered it cannot approve it" "have another person approve it, under that person's own code" "不能由录入该笔的经办人自己审批" "请由另一人用其本人的代码审批";
+    UnknownClaim "XY-161" Input "no claim under this number waits for approval" "see approvals for those that wait" "没有该凭证号的待审批加分" "待审批的加分见 approvals";
+    ClaimDeclined "XY-162" Input "the claim was declined" "if it is right after all, enter it again under a number of its own" "该笔加分审批未通过" "确应加分的，请换一个凭证号重新录入";
     UnknownForm "XY-170" Input "no such form" "form without a name lists them all" "没有这种表单" "不带名称执行 form 可列出全部";
     UnknownField "XY-171" Input "the form has no such column" "form NAME shows its columns" "该表单没有这一列" "执行 form 加表单名可查看各列";
     RowExists "XY-172" Input "a row with this key is there and says something else" "to correct it, enter it again with --amend and a reason; else give the new row a key of its own" "该编号的行已存在，且内容不同" "确需更正请加 --amend 和原因再录；否则请换编号";

@@ -74,8 +74,9 @@ impl Totals {
         self.shares.iter().any(|(_, share)| share.settled().held < Points::ZERO)
     }
 
-    /// Adds an entry written by `author`.
+    /// Adds an entry that `author` has written.
     pub fn absorb(&mut self, entry: &Entry, author: NodeId) {
+        let author = entry.owner(author);
         match entry {
             Entry::Award(e) => {
                 self.earned += e.points;
@@ -151,8 +152,18 @@ mod tests {
     fn award(points: i64, repaid: i64) -> Entry {
         let date = "2021-01-05".parse().unwrap();
         let (request, account, rule) = ("r".parse().unwrap(), "a".parse().unwrap(), "R1".parse().unwrap());
-        let (by, memo) = Default::default();
-        Entry::Award(Award { request, account, rule, points: Points(points), repaid: Points(repaid), date, by, memo })
+        let (by, memo, approval) = Default::default();
+        Entry::Award(Award {
+            request,
+            account,
+            rule,
+            points: Points(points),
+            repaid: Points(repaid),
+            date,
+            by,
+            memo,
+            approval,
+        })
     }
 
     fn redemption(points: i64) -> Entry {

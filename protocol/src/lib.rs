@@ -31,7 +31,7 @@ pub mod transport;
 pub mod views;
 mod wire;
 
-pub use command::{Amend, Command, GrantRequest, Outcome, PutRequest, ReverseRequest};
+pub use command::{Amend, Command, GrantRequest, Outcome, PutRequest, ReverseRequest, Verdict};
 pub use error::{Code, Refusal, Side};
 pub use id::{Actor, DocId, Kind, NodeId, Shard};
 pub use org::{Level, OrgCode};

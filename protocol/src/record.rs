@@ -58,6 +58,16 @@ impl Record {
         self
     }
 
+    /// The same fields under another key, as a record of another kind.
+    #[must_use]
+    pub(crate) fn turned_into(mut self, key: impl Into<SmolStr>, kind: &'static str) -> Record {
+        self.key = key.into();
+        if let Some((_, value)) = self.fields.iter_mut().find(|(name, _)| name == "kind") {
+            *value = ScalarValue::Str(kind.into());
+        }
+        self
+    }
+
     /// What sort of record it says it is; empty if it does not say.
     pub fn kind(&self) -> &str {
         self.get_text("kind").map_or("", SmolStr::as_str)

@@ -14,10 +14,14 @@ use crate::id::{DocId, Kind, NodeId};
 use crate::org::OrgCode;
 use crate::record::Record;
 use crate::schema::{
-    Account, AccountId, Ask, Auto, Entry, Grant, Item, ItemCode, NodeEntry, Org, Points, RequestId, Revocation, Rule,
-    RuleCode,
+    Account, AccountId, Ask, Auto, Award, Decline, Entry, Grant, Item, ItemCode, NodeEntry, Org, Points, RequestId,
+    Revocation, Rule, RuleCode,
 };
 use crate::time::Date;
+
+mod claims;
+
+pub use claims::{ClaimId, ClaimState};
 
 /// A slip that has been entered: enough to recognise a retry and to reverse it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,8 +66,9 @@ pub enum Sort {
 }
 
 impl Slip {
-    /// The slip of an entry by `author`.
+    /// The slip of an entry that `author` has written.
     pub fn of(entry: &Entry, author: NodeId) -> Slip {
+        let author = entry.owner(author);
         let mut hasher = blake3::Hasher::new();
         let mut part = |text: &str| {
             hasher.update(text.as_bytes());
@@ -184,6 +189,10 @@ pub struct PointsSummary {
     pub asks: BTreeMap<(AccountId, NodeId), Ask>,
     /// Grants without a clerk, by account, holder and granting node.
     pub auto: BTreeMap<(AccountId, NodeId, NodeId), AutoGrants>,
+    /// Awards that wait or waited for a second person, by number, claiming node and [`Slip::content`].
+    pub claims: BTreeMap<ClaimId, Award>,
+    /// Claims that somebody has declined; of two who did so apart, the lower.
+    pub declines: BTreeMap<ClaimId, Decline>,
     /// Entries counted.
     pub entries: u64,
     /// Records kept but not counted: of an unknown kind, or malformed.
@@ -222,9 +231,10 @@ impl PointsSummary {
             return Absorbed::Ask(ask);
         }
         let Some(entry) = Entry::from_record(record) else {
-            self.void += 1;
+            self.absorb_claim(record, author);
             return Absorbed::Void;
         };
+        let author = entry.owner(author);
         let request = entry.request().clone();
         let slip = Slip::of(&entry, author);
         if let Some(known) = self.slip_mut(&request, &slip) {

@@ -8,15 +8,17 @@ mod world;
 use std::collections::BTreeSet;
 
 use automerge::Automerge;
+use ed25519_dalek::SigningKey;
 use forge::{Author, signing_key};
 use proptest::prelude::*;
 use world::{MERCHANT_CODE, NOW, VILLAGE_CODE, deliver, drained, enrol, key, newborn, org};
-use xiangyue_protocol::DocId;
 use xiangyue_protocol::record::Record;
 use xiangyue_protocol::replica::{PeerId, Replica};
-use xiangyue_protocol::schema::{Award, Entry, Grant, Points, Redemption, Reversal};
+use xiangyue_protocol::schema::{Approval, Award, Decline, Entry, Grant, Points, Redemption, Reversal, claim};
 use xiangyue_protocol::segment::{ChangeId, Sealed, Segment};
+use xiangyue_protocol::summary::Slip;
 use xiangyue_protocol::views::Views;
+use xiangyue_protocol::{DocId, NodeId};
 
 const LEDGER: &str = "110112119201/ledger/2021-01";
 
@@ -35,18 +37,41 @@ fn reader() -> Replica {
 #[derive(Clone, Debug)]
 struct Step {
     author: usize,
-    entry: u8,
+    entry: u16,
     /// For each other author: whether its last change is named.
     on: [bool; 3],
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let step = (0usize..3, any::<u8>(), any::<[bool; 3]>());
+    let step = (0usize..3, 0u16..0x600, any::<[bool; 3]>());
     proptest::collection::vec(step.prop_map(|(author, entry, on)| Step { author, entry, on }), 1..24)
 }
 
-/// Entries from a small space of numbers, accounts and amounts, so that they collide in every way.
-fn entry(n: u8) -> Entry {
+/// Records from a small space of numbers, accounts and amounts, so that they collide in every way.
+fn record(n: u16) -> Record {
+    let award = |approval| match entry(n & 0xcf) {
+        Entry::Award(award) => Award { approval, ..award },
+        _ => unreachable!("awards are the first sort"),
+    };
+    let claimant = [key(1), key(2)].map(|key| newborn_of(&key))[usize::from((n >> 4) & 1)];
+    match n >> 8 {
+        0..=2 => entry(n & 0xff).to_record(),
+        3 => claim::claim_record(&Award { repaid: Points::ZERO, ..award(None) }),
+        4 => Entry::Award(award(Some(Approval { by: "c2".into(), claimant: Some(claimant) }))).to_record(),
+        _ => {
+            let claimed = award(None);
+            let content = Slip::of(&Entry::Award(claimed.clone()), claimant).content;
+            let (request, date, by) = (claimed.request, claimed.date, "c2".into());
+            Decline { request, claimant, content, date, by, memo: format!("{}", n >> 5).into() }.to_record()
+        }
+    }
+}
+
+fn newborn_of(key: &SigningKey) -> NodeId {
+    NodeId::of_key(&key.verifying_key().to_bytes())
+}
+
+fn entry(n: u16) -> Entry {
     let (request, of) = (format!("s{}", n % 4).parse().unwrap(), format!("s{}", (n / 4) % 4).parse().unwrap());
     let account = format!("A{}", n & 1).parse().unwrap();
     let points = Points(10 + i64::from((n >> 5) & 1));
@@ -56,7 +81,7 @@ fn entry(n: u8) -> Entry {
     match (n / 16) % 4 {
         0 => {
             let (rule, memo) = ("R1".parse().unwrap(), format!("{n}").into());
-            Entry::Award(Award { request, account, rule, points, repaid: part, date, by, memo })
+            Entry::Award(Award { request, account, rule, points, repaid: part, date, by, memo, approval: None })
         }
         1 => {
             let item = "I1".parse().unwrap();
@@ -126,7 +151,7 @@ proptest! {
         one in proptest::collection::vec(0usize..3, 24),
         two in proptest::collection::vec(0usize..3, 24),
     ) {
-        let segments = written(&steps, |step| entry(step.entry).to_record());
+        let segments = written(&steps, |step| record(step.entry));
         let ledger: DocId = LEDGER.parse().unwrap();
         let states = [one, two].map(|picks| {
             let mut replica = reader();
@@ -153,7 +178,7 @@ proptest! {
         picks in proptest::collection::vec(0usize..3, 24),
         cut in any::<proptest::sample::Index>(),
     ) {
-        let order = interleaved(&written(&steps, |step| entry(step.entry).to_record()), &picks);
+        let order = interleaved(&written(&steps, |step| record(step.entry)), &picks);
         let replay = |replica: &mut Replica, segments: &[Segment]| {
             for segment in segments {
                 replica.replay(Sealed::parse(segment.bytes.clone()).unwrap().from_journal()).unwrap();
@@ -207,7 +232,7 @@ proptest! {
 #[test]
 fn a_hole_in_the_journal_is_told_and_not_papered_over() {
     let mut author = Author::new(signing_key(2), 1, LEDGER);
-    let segments: Vec<Segment> = (0..3).map(|n| author.write(&[entry(n).to_record()])).collect();
+    let segments: Vec<Segment> = (0..3).map(|n| author.write(&[record(n)])).collect();
     let mut replica = newborn(1, VILLAGE_CODE);
     let mut replay = |n: usize| replica.replay(Sealed::parse(segments[n].bytes.clone()).unwrap().from_journal());
     assert_eq!(replay(0), Ok(true));

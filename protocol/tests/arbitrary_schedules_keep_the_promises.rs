@@ -6,10 +6,11 @@ mod world;
 
 use proptest::prelude::*;
 use world::{
-    MERCHANT, MERCHANT_CODE, OTHER, TOWNSHIP, VILLAGE, VILLAGE_CODE, World, award, grant, life, redeem, reverse,
+    MERCHANT, MERCHANT_CODE, OTHER, TOWNSHIP, VILLAGE, VILLAGE_CODE, World, approved_above, award, grant, life, redeem,
+    reverse, verdict,
 };
 use xiangyue_protocol::Command;
-use xiangyue_protocol::schema::Points;
+use xiangyue_protocol::schema::{Award, Points};
 use xiangyue_protocol::views::Views;
 
 #[derive(Clone, Debug)]
@@ -48,11 +49,19 @@ fn code(node: usize) -> &'static str {
 fn command(what: u8, points: i64) -> Command {
     let request = format!("q{}", what % 24);
     match what / 51 {
+        0 if what % 2 == 1 => under("RA", award(&request, "A1", points)),
         0 => award(&request, "A1", points),
         1 | 2 => redeem(&request, "A1", points),
         3 => grant(&request, "A1", points, if what.is_multiple_of(3) { VILLAGE_CODE } else { MERCHANT_CODE }),
+        _ if what % 4 == 1 => verdict(&request, "c2", (what % 8 == 1).then_some("no")),
         _ => reverse(&format!("v{request}"), &request),
     }
+}
+
+/// Under a rule of which awards above ten points wait for a second person.
+fn under(rule: &str, command: Command) -> Command {
+    let Command::Award(entry) = command else { unreachable!() };
+    Command::Award(Award { rule: rule.parse().unwrap(), ..entry })
 }
 
 fn restart(world: &mut World, node: usize, lives: &mut [u32; 4], lost: usize) {
@@ -84,6 +93,8 @@ proptest! {
     #[test]
     fn nobody_overspends_and_all_converge(acts in acts()) {
         let mut world = World::whole();
+        world.commit(TOWNSHIP, vec![approved_above("RA", 100, 10)]).unwrap();
+        world.settle();
         let mut lives = [1; 4];
         for act in acts {
             match act {

@@ -18,7 +18,7 @@ use crate::workload::name;
 pub fn award(request: &str, account: &AccountId, points: i64, date: Date) -> Command {
     let (request, account, rule, points) = (name(request), account.clone(), name("R1"), Points(points));
     let (by, memo) = ("c1".into(), Default::default());
-    Command::Award(Award { request, account, rule, points, repaid: Points::ZERO, date, by, memo })
+    Command::Award(Award { request, account, rule, points, repaid: Points::ZERO, date, by, memo, approval: None })
 }
 
 /// What a node would have written next if it had been asked for another award: under the same number, another content.

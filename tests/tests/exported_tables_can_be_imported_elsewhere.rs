@@ -7,13 +7,14 @@ use std::path::Path;
 
 use xiangyue_tests::{Node, Town, VILLAGE, wait_until};
 
-const RULES: &str = "rule,segment,points,daily_cap,effective_from\n\
-    R01,villager,100,300,2021-01-01\nR02,party,5,,2021-01-01\nI01,redeem,0,,2021-01-01\nI02,redeem,20,,2021-02-01\n";
+const RULES: &str = "rule,segment,points,daily_cap,effective_from,approve_above\n\
+    R01,villager,100,300,2021-01-01,50\nR02,party,5,,2021-01-01,\nI01,redeem,0,,2021-01-01,\n\
+    I02,redeem,20,,2021-02-01,\n";
 const ACCOUNTS: &str = "account,holder_kind,segment,village,opened\n\
     000017,household,villager,110112119201,2021-01-26\nL20201838,person,party,110112119201,2021-02-01\n";
-const ENTRIES: &str = "request_id,date,account,rule,points,by,memo\n\
-    0001,2021-03-01,000017,R01,100,W07,\"巡河, 两人\"\n0002,2021-03-02,L20201838,R02,5,,=1+1\n\
-    0003,2021-04-02,000017,R01,30,W08,\n";
+const ENTRIES: &str = "request_id,date,account,rule,points,by,memo,approved_by\n\
+    0001,2021-03-01,000017,R01,100,W07,\"巡河, 两人\",W08\n0002,2021-03-02,L20201838,R02,5,,=1+1,\n\
+    0003,2021-04-02,000017,R01,30,W08,,\n";
 const REDEMPTIONS: &str = "request_id,date,account,item,points,merchant\n\
     X1,2021-04-01,000017,I02,40,\nX2,2021-04-01,000017,I01,7,110112119M01\n";
 const ROSTER: &str = "village,person,role,from,to,household,grid,sex,born,party,education,by,why\n\

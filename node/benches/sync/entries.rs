@@ -36,6 +36,7 @@ pub(crate) fn entry(doc: u32, n: u32) -> Outcome<Award> {
         date: format!("2026-11-{:02}", 1 + second / 86_400 % 30).parse()?,
         by: format!("C-{doc:02}-{}", 1 + (hash >> 32) % 3).into(),
         memo: "".into(),
+        approval: None,
     })
 }
 

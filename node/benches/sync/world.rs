@@ -99,6 +99,7 @@ impl World {
                 cohort: Cohort::Villager,
                 points: points(rule),
                 daily_cap: None,
+                approve_above: None,
                 effective_from: "2020-01-01".parse()?,
             }));
         }

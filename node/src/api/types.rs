@@ -7,6 +7,7 @@
 //! | `POST /import` | [`ImportQuery`], the files' bytes | lines of [`ImportEvent`] |
 //! | `GET /balance/{account}` | | [`Balance`] |
 //! | `GET /statement/{account}` | [`StatementQuery`] | [`Statement`] |
+//! | `GET /approvals` | | [`Approvals`] |
 //! | `GET /stats` | [`StatsQuery`] | [`Stats`] |
 //! | `GET /report` | [`ReportQuery`] | [`Report`], or bytes |
 //! | `POST /close` | [`CloseRequest`] | [`Closed`] |
@@ -26,6 +27,7 @@
 //! milliseconds since 1970 UTC, points whole numbers, organisations codes, nodes 32 hexadecimal digits.
 //! Readers skip fields that they do not know, so that an older command line can ask a newer node.
 
+mod approvals;
 mod closing;
 mod commands;
 mod docs;
@@ -36,6 +38,7 @@ mod rows;
 mod stats;
 mod status;
 
+pub use approvals::*;
 pub use closing::*;
 pub use commands::*;
 pub use docs::*;

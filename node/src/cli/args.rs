@@ -104,6 +104,15 @@ pub(crate) enum Verb {
     /// Award points
     #[command(after_help = "Example:\n  xiangyue award A000001 R01 5 --request 2026-0001 --by W07 --memo 巡河")]
     Award(Award),
+    /// Show the awards that wait for a second person
+    #[command(after_help = "Example:\n  xiangyue approvals")]
+    Approvals,
+    /// Approve an award that waits, as another person than the clerk who entered it
+    #[command(after_help = "Example:\n  xiangyue approve 2026-0001 --by W08")]
+    Approve(super::approvals::Approve),
+    /// Decline an award that waits
+    #[command(after_help = "Example:\n  xiangyue decline 2026-0001 --why 无证明材料 --by W08")]
+    Decline(super::approvals::Decline),
     /// Redeem points
     #[command(
         after_help = "Example:\n  xiangyue redeem A000001 I01 20 --request 2026-0002 --merchant 养老驿站 --by W07"

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use xiangyue_protocol::policy::Granting;
+use xiangyue_protocol::schema::Points;
 use xiangyue_protocol::{Code, Millis};
 
 use super::args;
@@ -221,6 +222,9 @@ impl Show for Stats {
             figure("累计积分", "points, gross", thousands(self.gross.0));
             figure("已兑换（不含已退还）", "points redeemed, less returned", thousands(self.redeemed.0));
             figure("已冲正", "points reversed", thousands(self.reversed.0));
+            if self.awaiting > Points::ZERO {
+                figure("待审批（未计入）", "awaiting approval, counted nowhere", thousands(self.awaiting.0));
+            }
             figure("净积分", "points, net", thousands(self.net.0));
             figure("欠分", "debt", thousands(self.debt.0));
             figure("余额为负的账户", "accounts below zero", count(self.accounts_negative));

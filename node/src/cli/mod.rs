@@ -4,6 +4,7 @@
 //! `init`, `enroll join`, `serve` and `demo` do work in this process, through [`crate::run`]. Nothing here opens a
 //! journal, a document or a key.
 
+mod approvals;
 mod args;
 mod close;
 mod forms;
@@ -111,6 +112,9 @@ fn dispatch(session: &Session, command: Verb) -> Outcome {
         Verb::Import(args) => transfer::import(session, &args),
         Verb::Export(args) => transfer::export(session, args),
         Verb::Award(args) => write::award(session, args),
+        Verb::Approvals => approvals::approvals(session),
+        Verb::Approve(args) => approvals::approve(session, args),
+        Verb::Decline(args) => approvals::decline(session, args),
         Verb::Redeem(args) => write::redeem(session, args),
         Verb::Reverse(args) => write::reverse(session, args),
         Verb::Grant(args) => write::grant(session, args),

@@ -154,8 +154,10 @@ fn remark(lang: Lang, line: &StatementLine, closing: Points) -> String {
     // Nobody spends what is not there; but an entry may be dated before those whose points it spends.
     let early = line.balance < Points::ZERO && closing >= Points::ZERO;
     let early = early.then(|| lang.pick("日期早于所用积分的日期", "dated before the points that it spends").to_owned());
+    let approved = line.approved_by.as_ref().map(|by| lang.pick(format!("审批：{by}"), format!("approved by {by}")));
     let warnings = line.possible_duplicate_of.as_ref().map(twice).into_iter().chain(early);
-    let remark = warnings.fold(line.memo.to_string(), |remark, warning| format!("{remark} [{warning}]"));
+    let notes = approved.into_iter().chain(warnings);
+    let remark = notes.fold(line.memo.to_string(), |remark, note| format!("{remark} [{note}]"));
     remark.trim_start().to_owned()
 }
 
@@ -220,12 +222,18 @@ mod tests {
             org: "110112119201".parse().unwrap(),
             org_name: "谢楼村".into(),
             memo: "".into(),
+            approved_by: Some("W08".into()),
             balance: Points(10),
             possible_duplicate_of: "S-1".parse().ok(),
         };
-        assert_eq!(remark(Lang::Zh, &line, Points(10)), "[可能与 S-1 重复]");
-        let early =
-            StatementLine { balance: Points(-1), possible_duplicate_of: None, memo: "补".into(), ..line.clone() };
+        assert_eq!(remark(Lang::Zh, &line, Points(10)), "[审批：W08] [可能与 S-1 重复]");
+        let early = StatementLine {
+            balance: Points(-1),
+            possible_duplicate_of: None,
+            approved_by: None,
+            memo: "补".into(),
+            ..line.clone()
+        };
         assert_eq!(remark(Lang::Zh, &early, Points(10)), "补 [日期早于所用积分的日期]");
         assert_eq!(signed(&line), "+5");
     }

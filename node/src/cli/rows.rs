@@ -192,7 +192,7 @@ impl Show for Done {
                     lang.pick("可以写入（仅检查，未写入）", "good (checked only, not written)")
                 }
                 (Became::New, _) if self.withdrawn => lang.pick("已撤回", "withdrawn"),
-                (Became::New, _) => lang.pick("已写入", "written"),
+                (Became::New | Became::Waiting, _) => lang.pick("已写入", "written"),
                 (Became::Already, _) => {
                     lang.pick("此前已写入，内容相同", "had been written before, with the same content")
                 }

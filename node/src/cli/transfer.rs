@@ -179,6 +179,13 @@ impl Show for ImportReport {
             ]);
         }
         let mut text = table.render();
+        let waiting: u64 = self.files.iter().map(|file| file.waiting).sum();
+        if waiting > 0 {
+            text.push_str(&lang.pick(
+                format!("其中 {} 行加分超过审批起点，待第二人审批（xiangyue approvals）\n", count(waiting)),
+                format!("{} of the new rows wait for a second person: xiangyue approvals\n", count(waiting)),
+            ));
+        }
         if !self.problems.is_empty() {
             text.push_str(&heading(lang.pick("问题", "Problems")));
             for problem in self.problems.iter().take(SHOWN) {
@@ -243,6 +250,7 @@ mod tests {
             kind,
             rows: 1_200,
             new: 1_199,
+            waiting: 0,
             already: 0,
             bad: 1,
             refused_csv: None,

@@ -47,7 +47,7 @@ pub(super) fn clerk(session: &Session, by: Option<SmolStr>) -> SmolStr {
 }
 
 /// Sends one command. Its refusal is the refusal of the whole.
-fn write(session: &Session, command: WireCommand, dry_run: bool) -> Outcome {
+pub(super) fn write(session: &Session, command: WireCommand, dry_run: bool) -> Outcome {
     let mode = if dry_run { Mode::DryRun } else { Mode::AllOrNothing };
     let request = CommandsRequest { mode, commands: vec![command] };
     let response: CommandsResponse = session.client()?.post("/commands", &request)?;
@@ -70,6 +70,10 @@ impl Show for CommandsResponse {
                     lang.pick("可以记账（仅检查，未写入）", "good (checked only, not written)")
                 }
                 (Became::New, _) => lang.pick("已记账", "written"),
+                (Became::Waiting, _) => lang.pick(
+                    "积分超过审批起点，已留待第二人审批，暂不计分",
+                    "above the rule's threshold: kept for a second person to approve, counts nothing yet",
+                ),
                 (Became::Already, _) => lang.pick("此前已记账，未重复", "had been written before; not counted twice"),
                 (Became::Refused, _) => lang.pick("已拒绝", "refused"),
                 (Became::Withheld, _) => lang.pick("未写入", "not written"),

@@ -155,6 +155,18 @@ const FORMS: [(&str, &str); 22] = [
     ("inbox", "查看各处分别写入、等待裁定的内容"),
 ];
 
+/// Texts of the commands for awards that wait for a second person.
+const APPROVALS: [(&str, &str); 8] = [
+    ("approvals", "查看待第二人审批的加分"),
+    ("approve", "审批通过一笔加分；须由经办人以外的人"),
+    ("approve:request", "该笔加分的凭证号"),
+    ("approve:by", "审批人代码，不能是经办人；不写则取 XIANGYUE_BY"),
+    ("decline", "审批不通过一笔加分"),
+    ("decline:request", "该笔加分的凭证号"),
+    ("decline:why", "原因"),
+    ("decline:by", "审批人代码；不写则取 XIANGYUE_BY"),
+];
+
 /// Texts of the commands that speak about the program itself.
 const ABOUT: [(&str, &str); 4] = [
     ("explain", "用两种语言解释 XY-110 这样的代码；不给代码则全部列出"),
@@ -165,7 +177,7 @@ const ABOUT: [(&str, &str); 4] = [
 
 /// The Chinese text for a path.
 fn text(path: &str) -> Option<&'static str> {
-    TEXTS.iter().chain(&FORMS).chain(&ABOUT).find(|(known, _)| *known == path).map(|(_, text)| *text)
+    TEXTS.iter().chain(&FORMS).chain(&APPROVALS).chain(&ABOUT).find(|(known, _)| *known == path).map(|(_, text)| *text)
 }
 
 /// The Chinese text for an argument of a command.
@@ -275,6 +287,7 @@ mod tests {
             TEXTS
                 .iter()
                 .chain(&FORMS)
+                .chain(&APPROVALS)
                 .chain(&ABOUT)
                 .filter(|(p, _)| !used.contains(*p))
                 .map(|(p, _)| format!("{p}: unused")),

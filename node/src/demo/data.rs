@@ -116,6 +116,7 @@ fn rule_book() -> Result<Vec<Vec<Cell>>, Refusal> {
             cohort: rule.cohort,
             points: Points(rule.points),
             daily_cap: rule.cap.map(Points),
+            approve_above: None,
             effective_from: RULES_FROM,
         }));
     }

@@ -197,6 +197,7 @@ fn rule_through_a_neighbour(town: &Town, islander: &Node, neighbour: &Node) -> R
         cohort: xiangyue_protocol::schema::Cohort::Villager,
         points: Points(7),
         daily_cap: None,
+        approve_above: None,
         effective_from: today,
     };
     let written = command(&town.township, WireCommand::Rule(rule.clone()))?;

@@ -20,10 +20,11 @@ pub(super) struct Sums<'r> {
     pub(super) redeemed: Points,
     pub(super) reversed: Points,
     pub(super) redemptions: u64,
+    pub(super) awaiting: Points,
 }
 
 /// The keys of the columns that [`Sums::cells`] fills.
-pub(super) const SUMMED: [&str; 5] = ["gross", "redeemed", "reversed", "net", "redemptions"];
+pub(super) const SUMMED: [&str; 6] = ["gross", "redeemed", "reversed", "net", "redemptions", "awaiting"];
 
 pub(super) fn columns() -> Vec<ReportColumn> {
     vec![
@@ -33,6 +34,7 @@ pub(super) fn columns() -> Vec<ReportColumn> {
         number_column("reversed", "冲正积分", "points reversed"),
         number_column("net", "净积分", "points, net"),
         number_column("redemptions", "兑换次数", "redemptions"),
+        number_column("awaiting", "待审批积分（未计入）", "points awaiting approval, counted nowhere"),
     ]
 }
 
@@ -46,6 +48,7 @@ impl Sums<'_> {
             count(self.reversed.0),
             count(net.0),
             count(self.redemptions),
+            count(self.awaiting.0),
         ]
     }
 }
@@ -73,6 +76,11 @@ pub(super) fn sums<'r, K: Ord>(
         for spending in part.spendings().filter(|spending| spending.spent.count > 0) {
             if let Some(key) = key(part.month, spending.whose) {
                 all.entry(key).or_default().redemptions += spending.spent.count;
+            }
+        }
+        for (whose, points) in part.waiting() {
+            if let Some(key) = key(part.month, whose) {
+                all.entry(key).or_default().awaiting += points;
             }
         }
     }

@@ -34,6 +34,7 @@ struct Gathered {
     gross: BTreeMap<OrgCode, Points>,
     redeemed: Points,
     reversed: Points,
+    awaiting: Points,
     debt: Points,
     deeds: Deeds,
     spending: Redeemed,
@@ -70,6 +71,7 @@ pub fn township(replica: &Replica, month: Option<Month>, now: Millis, freshness:
         gross,
         redeemed: gathered.redeemed,
         reversed: gathered.reversed,
+        awaiting: gathered.awaiting,
         net: gross - gathered.redeemed - gathered.reversed,
         debt: gathered.debt,
         accounts_negative: views.overspent().count() as u64,
@@ -87,6 +89,7 @@ impl Gathered {
             self.reversed += totals.reversed;
             self.debt += totals.debt();
         }
+        self.awaiting += part.waiting().map(|(_, points)| points).sum();
         for ((account, rule), days) in &part.points.earned {
             let dates = self.deeds.entry((account.clone(), rule.clone())).or_default();
             dates.extend(days.iter().filter_map(|(day, _)| date_in(part.month, *day)));

@@ -113,6 +113,7 @@ pub fn statement(
             org,
             org_name,
             memo: "".into(),
+            approved_by: None,
             balance,
             possible_duplicate_of: duplicate.then(|| request.clone()),
         });

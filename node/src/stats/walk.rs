@@ -5,7 +5,7 @@
 
 use xiangyue_protocol::id::Shard;
 use xiangyue_protocol::replica::Replica;
-use xiangyue_protocol::schema::{AccountId, Cohort, ItemCode};
+use xiangyue_protocol::schema::{AccountId, Cohort, ItemCode, Points};
 use xiangyue_protocol::summary::{PointsSummary, Spent, Summary};
 use xiangyue_protocol::{DocId, Level, Month, OrgCode};
 
@@ -78,6 +78,12 @@ impl<'r> Part<'r> {
     pub(crate) fn totals(self) -> impl Iterator<Item = (Whose<'r>, &'r xiangyue_protocol::escrow::Totals)> {
         let counted = self.points.accounts.iter().filter(move |(account, _)| self.counts(account));
         counted.map(move |(account, totals)| (self.whose(account), totals))
+    }
+
+    /// Points that wait for a second person.
+    pub(crate) fn waiting(self) -> impl Iterator<Item = (Whose<'r>, Points)> {
+        let counted = self.points.waiting().filter(move |(_, award)| self.counts(&award.account));
+        counted.map(move |(_, award)| (self.whose(&award.account), award.points))
     }
 
     /// Redemptions by account, place and item.

@@ -65,9 +65,11 @@ columns! {
     Points "points" "积分" "分值";
     By "by" "经办人" "";
     Memo "memo" "备注" "";
+    ApprovedBy "approved_by" "审批人" "";
     Item "item" "兑换项" "";
     Merchant "merchant" "商户" "";
     DailyCap "daily_cap" "单日上限" "每日上限";
+    ApproveAbove "approve_above" "审批起点" "";
     EffectiveFrom "effective_from" "生效日期" "";
     Why "why" "原因" "更正原因";
     Reason "reason" "退回原因" "原因";
@@ -131,9 +133,9 @@ impl Sort {
         use Column::*;
         let (needed, optional): (&[Column], &[Column]) = match self {
             Sort::Accounts => (&[Account, HolderKind, Segment, Village, Opened], &[]),
-            Sort::Entries => (&[RequestId, Date, Account, Rule, Points], &[By, Memo]),
+            Sort::Entries => (&[RequestId, Date, Account, Rule, Points], &[By, Memo, ApprovedBy]),
             Sort::Redemptions => (&[RequestId, Date, Account, Item, Points], &[Merchant]),
-            Sort::Rules => (&[Rule, Segment, Points, DailyCap, EffectiveFrom], &[]),
+            Sort::Rules => (&[Rule, Segment, Points, DailyCap, EffectiveFrom], &[ApproveAbove]),
             Sort::Form(form) => {
                 let village = (!matches!(form.home, Home::Township(_))).then_some((Village, false));
                 let own = form.fields.iter().map(|field| (Of(field), field.required));

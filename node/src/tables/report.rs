@@ -22,6 +22,8 @@ pub struct Report {
     pub rows: usize,
     /// Rows that are written, or on a dry run would be.
     pub new: usize,
+    /// Of them, awards that wait for a second person.
+    pub waiting: usize,
     /// Rows that had been written before.
     pub already: usize,
     /// Rows with a problem.
@@ -59,6 +61,7 @@ impl Report {
             sort: judged.sort,
             rows: judged.rows.len(),
             new: 0,
+            waiting: 0,
             already: 0,
             bad: 0,
             problems: Vec::new(),
@@ -73,6 +76,10 @@ impl Report {
             report.problems.extend(row.problems.iter().map(|p| problem(p.column.clone(), &p.refusal)));
             match if row.problems.is_empty() { outcomes.next() } else { None } {
                 Some(Ok(Outcome::New)) => report.new += 1,
+                Some(Ok(Outcome::Claimed)) => {
+                    report.new += 1;
+                    report.waiting += 1;
+                }
                 Some(Ok(Outcome::Already)) => report.already += 1,
                 Some(Err(refusal)) => report.problems.push(problem(report.column_of(refusal.code()), refusal)),
                 None => {}
@@ -168,7 +175,7 @@ impl Report {
         };
         json!({
             "file": self.file, "kind": self.sort.as_str(), "rows": self.rows, "new": self.new,
-            "already": self.already, "bad": self.bad,
+            "waiting": self.waiting, "already": self.already, "bad": self.bad,
             "problems": self.problems.iter().map(problem).collect::<Vec<_>>(),
         })
     }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use smol_str::SmolStr;
 use xiangyue_protocol::schema::{
-    Account, AccountId, Award, Cohort, HolderKind, Item, Points, Redemption, RequestId, Rule, ledger,
+    Account, AccountId, Approval, Award, Cohort, HolderKind, Item, Points, Redemption, RequestId, Rule, ledger,
 };
 use xiangyue_protocol::{Code, Command, Date, Refusal};
 
@@ -50,6 +50,8 @@ fn entry(fields: &mut Fields<'_>) -> Option<Command> {
     let points = fields.need(Column::Points, entry_points);
     let by = fields.may(Column::By, |text| words(text, ledger::BY_BYTES));
     let memo = fields.may(Column::Memo, |text| words(text, ledger::MEMO_BYTES));
+    let approved_by = fields.may(Column::ApprovedBy, |text| words(text, ledger::BY_BYTES));
+    let approval = approved_by?.map(|by| Approval { by, claimant: None });
     Some(Command::Award(Award {
         request: request?,
         account: account?,
@@ -59,6 +61,7 @@ fn entry(fields: &mut Fields<'_>) -> Option<Command> {
         date: date?,
         by: by?.unwrap_or_default(),
         memo: memo?.unwrap_or_default(),
+        approval,
     }))
 }
 
@@ -86,6 +89,7 @@ fn rule(fields: &mut Fields<'_>) -> Option<Command> {
     let cohort = fields.need(Column::Segment, |text| choice(text, Cohort::ALL, Cohort::zh));
     let points = fields.need(Column::Points, entry_points);
     let daily_cap = fields.may(Column::DailyCap, entry_points);
+    let approve_above = fields.may(Column::ApproveAbove, points_or_none);
     // A rule may be announced before the day from which it counts.
     let effective_from = day(fields, Column::EffectiveFrom);
     Some(Command::Rule(Rule {
@@ -93,20 +97,22 @@ fn rule(fields: &mut Fields<'_>) -> Option<Command> {
         cohort: cohort?,
         points: points?,
         daily_cap: daily_cap?,
+        approve_above: approve_above?,
         effective_from: effective_from?,
     }))
 }
 
 fn item(fields: &mut Fields<'_>) -> Option<Command> {
     let code = fields.need(Column::Rule, code);
-    let price = fields.may(Column::Points, |text| match value::number(text) {
-        Some(0) => Ok(Points::ZERO),
-        _ => entry_points(text),
-    });
+    let price = fields.may(Column::Points, points_or_none);
     let capped = fields.may(Column::DailyCap, |text| -> Result<(), Refusal> {
         Err(value::refuse_with(Code::BadValue, text, "items have no cap / 兑换项没有单日上限"))
     });
+    let approved = fields.may(Column::ApproveAbove, |text| -> Result<(), Refusal> {
+        Err(value::refuse_with(Code::BadValue, text, "redeeming wants no approval / 兑换无需审批"))
+    });
     let effective_from = day(fields, Column::EffectiveFrom);
+    approved?;
     capped?;
     Some(Command::Item(Item { code: code?, price: price?.unwrap_or(Points::ZERO), effective_from: effective_from? }))
 }
@@ -168,6 +174,11 @@ fn entry_points(text: &str) -> Result<Points, Refusal> {
         .map(Points)
         .filter(|points| points.is_entry())
         .ok_or_else(|| value::refuse(Code::BadNumber, text))
+}
+
+/// As [`entry_points`], or zero.
+fn points_or_none(text: &str) -> Result<Points, Refusal> {
+    if value::number(text) == Some(0) { Ok(Points::ZERO) } else { entry_points(text) }
 }
 
 /// One of the listed values, in either language and any case.

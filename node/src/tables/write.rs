@@ -80,6 +80,7 @@ fn award_cells(award: &Award) -> Vec<Cell> {
         Cell::points(award.points),
         Cell::Text(award.by.clone()),
         Cell::Text(award.memo.clone()),
+        award.approval.as_ref().map_or(Cell::Empty, |approval| Cell::Text(approval.by.clone())),
     ]
 }
 
@@ -101,6 +102,7 @@ fn rule_cells(rule: &Rule) -> Vec<Cell> {
         Cell::points(rule.points),
         rule.daily_cap.map_or(Cell::Empty, Cell::points),
         Cell::Date(rule.effective_from),
+        rule.approve_above.map_or(Cell::Empty, Cell::points),
     ]
 }
 
@@ -111,6 +113,7 @@ fn item_cells(item: &Item) -> Vec<Cell> {
         Cell::points(item.price),
         Cell::Empty,
         Cell::Date(item.effective_from),
+        Cell::Empty,
     ]
 }
 

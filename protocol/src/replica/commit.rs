@@ -15,9 +15,11 @@ use crate::id::{DocId, Kind};
 use crate::mutant::Mutant;
 use crate::org::{Level, OrgCode};
 use crate::record::{Record, limits};
-use crate::schema::{Account, AccountId, Award, Entry, Grant, Points, Redemption, RequestId, Reversal, Revocation};
+use crate::schema::{
+    Account, AccountId, Approval, Award, Entry, Grant, Points, Redemption, RequestId, Reversal, Revocation, Rule,
+};
 use crate::segment::{Header, Segment};
-use crate::summary::{Fact, Slip, Sort, Summary};
+use crate::summary::{Fact, PointsSummary, Slip, Sort, Summary};
 use crate::time::{Date, Millis, Month};
 
 /// Changes that go into one segment.
@@ -164,6 +166,12 @@ impl Replica {
             Command::Rule(rule) if rule.daily_cap.is_some_and(|cap| cap < rule.points) => {
                 Err(Refusal::new(Code::CapBelowPoints, &rule.code))
             }
+            // A threshold that no award can pass is a mistake as well.
+            Command::Rule(rule)
+                if rule.approve_above.is_some_and(|most| most < Points::ZERO || most >= rule.points) =>
+            {
+                Err(Refusal::new(Code::BadNumber, format_args!("approve_above {}", rule.code)))
+            }
             Command::Rule(rule) => {
                 self.put_fact(self.township_doc(Kind::Rules, rule.effective_from)?, rule.to_record(), undo)
             }
@@ -173,6 +181,7 @@ impl Replica {
             Command::Account { village, account } => self.open_account(village, account, today, undo),
             Command::Put(request) => self.put(request, today, undo),
             Command::Award(award) => self.award(award, today, undo),
+            Command::Judge(verdict) => self.judge_claim(verdict, today, undo),
             Command::Redeem(redemption) => self.redeem(redemption, today, undo),
             Command::Reverse(request) => self.reverse(request, today, undo),
             Command::Grant(request) => self.grant(request, today, undo),
@@ -258,13 +267,13 @@ impl Replica {
         if self.has(Mutant::CountRetryTwice) {
             return Ok(None);
         }
-        if self.slips(entry.request()).any(|(_, slip)| slip.content == content) {
+        let claims = || self.claims(entry.request()).map(|(_, (_, _, claimed), _)| *claimed);
+        let mut contents = self.slips(entry.request()).map(|(_, slip)| slip.content).chain(claims()).peekable();
+        let unused = contents.peek().is_none();
+        if contents.any(|known| known == content) {
             return Ok(Some(Outcome::Already));
         }
-        match self.slips(entry.request()).next() {
-            Some(_) => Err(Refusal::new(Code::RequestReused, entry.request())),
-            None => Ok(None),
-        }
+        if unused { Ok(None) } else { Err(Refusal::new(Code::RequestReused, entry.request())) }
     }
 
     /// The slip with this number in the ledgers and counters that this node may write to; its own if there are several.
@@ -274,18 +283,29 @@ impl Replica {
 
     /// The slips with this number in the ledgers and counters that this node may write to.
     fn slips(&self, request: &RequestId) -> impl Iterator<Item = (&DocId, &Slip)> {
+        self.writable().flat_map(move |(id, points)| points.under(request).map(move |slip| (id, slip)))
+    }
+
+    /// The sums of a ledger or counter.
+    pub(super) fn points_of(&self, id: &DocId) -> Option<&PointsSummary> {
+        match &self.docs.get(id)?.summary {
+            Summary::Points(points) => Some(points),
+            Summary::Register(_) => None,
+        }
+    }
+
+    /// The ledgers and counters that this node may write to.
+    pub(super) fn writable(&self) -> impl Iterator<Item = (&DocId, &PointsSummary)> {
         let may_write = |(id, _): &(&DocId, &Arc<Doc>)| access::may_write(&self.member.org, id);
-        self.docs.iter().filter(may_write).flat_map(move |(id, doc)| {
-            let points = match &doc.summary {
-                Summary::Points(points) => Some(points),
-                Summary::Register(_) => None,
-            };
-            points.into_iter().flat_map(|points| points.under(request)).map(move |slip| (id, slip))
+        self.docs.iter().filter(may_write).filter_map(|(id, doc)| match &doc.summary {
+            Summary::Points(points) => Some((id, &**points)),
+            Summary::Register(_) => None,
         })
     }
 
     fn award(&mut self, award: &Award, today: Date, undo: &mut Option<Undo>) -> Result<Outcome, Refusal> {
-        let mut entry = Award { repaid: Points::ZERO, ..award.clone() };
+        let approval = award.approval.clone().map(|approval| Approval { claimant: None, ..approval });
+        let mut entry = Award { repaid: Points::ZERO, approval, ..award.clone() };
         if let Some(outcome) = self.entered(&Entry::Award(entry.clone()))? {
             return Ok(outcome);
         }
@@ -309,19 +329,28 @@ impl Replica {
                 format_args!("{} > {} ({})", entry.points, rule.points, rule.code),
             ));
         }
-        if let Some(cap) = rule.daily_cap {
-            let day = self.earned_on(&id, &entry);
-            if day + entry.points > cap {
-                return Err(Refusal::new(Code::BeyondCap, format_args!("{day} + {} > {cap}", entry.points)));
-            }
+        let approve_above = rule.approve_above;
+        self.within_cap(rule, &id, &entry)?;
+        if approve_above.is_some_and(|most| entry.points > most) && self.must_wait(&entry)? {
+            return self.claim(id, &entry, undo);
         }
         entry.repaid = escrow::repaid(&self.views.totals(&entry.account), self.node, entry.points);
         self.write_entry(id, &Entry::Award(entry), undo)
     }
 
+    /// Refuses what goes beyond the rule's daily cap.
+    pub(super) fn within_cap(&self, rule: &Rule, id: &DocId, entry: &Award) -> Result<(), Refusal> {
+        let Some(cap) = rule.daily_cap else { return Ok(()) };
+        let day = self.earned_on(id, entry);
+        if day + entry.points <= cap {
+            return Ok(());
+        }
+        Err(Refusal::new(Code::BeyondCap, format_args!("{day} + {} > {cap}", entry.points)))
+    }
+
     /// What the account has earned under the entry's rule on the entry's day.
     fn earned_on(&self, id: &DocId, entry: &Award) -> Points {
-        let Some(Summary::Points(points)) = self.docs.get(id).map(|doc| &doc.summary) else { return Points::ZERO };
+        let Some(points) = self.points_of(id) else { return Points::ZERO };
         let day = entry.date.day().unsigned_abs();
         let days = points.earned.get(&(entry.account.clone(), entry.rule.clone()));
         days.into_iter().flatten().find(|(d, _)| *d == day).map_or(Points::ZERO, |(_, points)| *points)

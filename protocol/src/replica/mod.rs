@@ -24,6 +24,7 @@ use crate::segment::{Segment, Verified};
 use crate::time::{Date, Hlc, Millis};
 use crate::views::Views;
 
+mod claims;
 mod commit;
 mod grant;
 mod keys;

@@ -35,6 +35,18 @@ pub struct Award {
     pub by: SmolStr,
     /// Remark.
     pub memo: SmolStr,
+    /// Who approved it, where that was needed or said.
+    pub approval: Option<Approval>,
+}
+
+/// A second person's yes to an award.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approval {
+    /// Code of the person, who is another than the clerk.
+    pub by: SmolStr,
+    /// The node that had kept the award as a claim, and so holds the rights, whoever writes the approval; none when it
+    /// was approved before it was entered.
+    pub claimant: Option<NodeId>,
 }
 
 /// Points spent.
@@ -224,6 +236,15 @@ impl Entry {
         }
     }
 
+    /// The node whose entry it counts as, when `author` has written it: an approved claim is its claimant's, so that two
+    /// approvals of it, written apart, are one award.
+    pub fn owner(&self, author: NodeId) -> NodeId {
+        match self {
+            Entry::Award(Award { approval: Some(Approval { claimant: Some(claimant), .. }), .. }) => *claimant,
+            _ => author,
+        }
+    }
+
     /// As a record.
     pub fn to_record(&self) -> Record {
         let head = |kind| {
@@ -234,8 +255,18 @@ impl Entry {
         };
         match self {
             Entry::Award(e) => {
-                let record =
-                    head("award").text("rule", e.rule.clone()).text("by", e.by.clone()).text("memo", e.memo.clone());
+                let claimant = e.approval.as_ref().and_then(|approval| approval.claimant);
+                // A kind of its own: who does not know approvals must not take it for the writing node's award.
+                let record = head(if claimant.is_some() { "approval" } else { "award" });
+                let record = record.text("rule", e.rule.clone()).text("by", e.by.clone()).text("memo", e.memo.clone());
+                let record = match &e.approval {
+                    Some(approval) => record.text("approved_by", approval.by.clone()),
+                    None => record,
+                };
+                let record = match claimant {
+                    Some(node) => record.text("claimant", node.to_string()),
+                    None => record,
+                };
                 if e.repaid > Points::ZERO { record.int("repaid", e.repaid.0) } else { record }
             }
             Entry::Redemption(e) => head("redemption")
@@ -276,9 +307,28 @@ impl Entry {
         let by = record.get_text("by").cloned().unwrap_or_default();
         let memo = record.get_text("memo").cloned().unwrap_or_default();
         Some(match record.kind() {
-            "award" => {
+            kind @ ("award" | "approval") => {
                 let rule = record.get_text("rule")?.parse().ok()?;
-                Entry::Award(Award { request, account, rule, points, repaid: part("repaid")?, date, by, memo })
+                let claimant = match kind {
+                    "approval" => Some(record.get_text("claimant")?.parse().ok()?),
+                    _ => None,
+                };
+                let approved_by = record.get_text("approved_by").cloned();
+                let approval = match (approved_by, claimant) {
+                    (None, Some(_)) => return None,
+                    (by, claimant) => by.map(|by| Approval { by, claimant }),
+                };
+                Entry::Award(Award {
+                    request,
+                    account,
+                    rule,
+                    points,
+                    repaid: part("repaid")?,
+                    date,
+                    by,
+                    memo,
+                    approval,
+                })
             }
             "redemption" => {
                 let item = record.get_text("item")?.parse().ok()?;

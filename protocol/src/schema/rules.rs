@@ -20,6 +20,9 @@ pub struct Rule {
     pub points: Points,
     /// The most points that an account may earn under it in a day; none if unlimited.
     pub daily_cap: Option<Points>,
+    /// An award of more than this many waits for a second person; none if no award does.
+    #[serde(default)]
+    pub approve_above: Option<Points>,
     /// First day in effect.
     pub effective_from: Date,
 }
@@ -43,10 +46,11 @@ impl Rule {
             .text("rule", self.code.clone())
             .text("segment", self.cohort.as_str())
             .int("points", self.points.0);
-        let record = match self.daily_cap {
-            Some(cap) => record.int("daily_cap", cap.0),
+        let may = |record: Record, name, points: Option<Points>| match points {
+            Some(points) => record.int(name, points.0),
             None => record,
         };
+        let record = may(may(record, "daily_cap", self.daily_cap), "approve_above", self.approve_above);
         record.text("effective_from", self.effective_from.to_string())
     }
 
@@ -60,6 +64,7 @@ impl Rule {
             cohort: record.get_text("segment")?.parse().ok()?,
             points: Points(record.get_int("points")?),
             daily_cap: record.get_int("daily_cap").map(Points),
+            approve_above: record.get_int("approve_above").map(Points),
             effective_from: parse_date(record.get_text("effective_from")?).ok()?,
         })
     }

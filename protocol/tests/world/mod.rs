@@ -13,7 +13,7 @@ use xiangyue_protocol::schema::{
 };
 use xiangyue_protocol::segment::{Sealed, Segment};
 use xiangyue_protocol::{
-    Actor, Code, Command, DocId, GrantRequest, Millis, NodeId, OrgCode, Outcome, Refusal, ReverseRequest,
+    Actor, Code, Command, DocId, GrantRequest, Millis, NodeId, OrgCode, Outcome, Refusal, ReverseRequest, Verdict,
 };
 
 /// 2021-01-20 08:00 in China.
@@ -88,6 +88,7 @@ pub(crate) fn award(request: &str, account: &str, points: i64) -> Command {
         date: "2021-01-05".parse().unwrap(),
         by: "c1".into(),
         memo: "".into(),
+        approval: None,
     })
 }
 
@@ -97,8 +98,20 @@ pub(crate) fn rule(code: &str, points: i64) -> Command {
         cohort: Cohort::Villager,
         points: Points(points),
         daily_cap: None,
+        approve_above: None,
         effective_from: "2020-01-01".parse().unwrap(),
     })
+}
+
+/// A rule of which awards above a number of points wait for a second person.
+pub(crate) fn approved_above(code: &str, points: i64, above: i64) -> Command {
+    let Command::Rule(rule) = rule(code, points) else { unreachable!() };
+    Command::Rule(Rule { approve_above: Some(Points(above)), ..rule })
+}
+
+pub(crate) fn verdict(request: &str, by: &str, declined: Option<&str>) -> Command {
+    let request = request.parse().unwrap();
+    Command::Judge(Verdict { request, by: by.into(), declined: declined.map(Into::into) })
 }
 
 pub(crate) fn item(code: &str, price: i64) -> Command {

@@ -90,6 +90,7 @@ fn operations(account: &AccountId) -> Vec<(usize, Command)> {
         date: name(DAY),
         by: "c1".into(),
         memo: "".into(),
+        approval: None,
     };
     let grant = GrantRequest {
         request: name("g"),

@@ -113,6 +113,8 @@ pub fn key_of(command: &Command) -> SmolStr {
             request.row.clone().at(version).to_record().key
         }
         Command::Award(award) => award.request.clone().into(),
+        // Clerks of the simulator approve nothing yet.
+        Command::Judge(verdict) => verdict.request.clone().into(),
         Command::Redeem(redemption) => redemption.request.clone().into(),
         Command::Reverse(request) => request.request.clone().into(),
         Command::Grant(request) => request.request.clone().into(),

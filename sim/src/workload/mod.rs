@@ -308,7 +308,7 @@ impl Clerk {
         let points = Points(i64::try_from(self.rng.between(1, 20)).unwrap_or(1));
         let (request, rule) = (self.number(), name("R1"));
         let (by, memo) = ("c1".into(), Default::default());
-        Command::Award(Award { request, account, rule, points, repaid: Points::ZERO, date, by, memo })
+        Command::Award(Award { request, account, rule, points, repaid: Points::ZERO, date, by, memo, approval: None })
     }
 
     fn redeem(&mut self, account: AccountId, date: Date) -> Command {
@@ -429,7 +429,7 @@ fn directory(township: &OrgCode, plan: &Plan, nodes: &[SimNode]) -> Vec<Command>
 
 fn rule_book(effective_from: Date) -> Vec<Command> {
     let (code, cohort, points) = (name("R1"), Cohort::Villager, Points(100));
-    let rule = Rule { code, cohort, points, daily_cap: None, effective_from };
+    let rule = Rule { code, cohort, points, daily_cap: None, approve_above: None, effective_from };
     let item = Item { code: name("I1"), price: Points::ZERO, effective_from };
     vec![Command::Rule(rule), Command::Item(item)]
 }

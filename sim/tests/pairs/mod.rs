@@ -47,6 +47,7 @@ pub(crate) fn award_on(request: &str, account: &AccountId, points: i64, day: &st
         date: date(day),
         by: "c1".into(),
         memo: "".into(),
+        approval: None,
     })
 }
 

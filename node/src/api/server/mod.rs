@@ -4,6 +4,7 @@
 //! metrics and the health checks show no account and ask for none, but only to requests whose `Host` is this
 //! machine, so that a page of another origin cannot read them.
 
+mod approvals;
 mod auth;
 mod close;
 mod docs;
@@ -92,6 +93,7 @@ fn router(services: Services, token: String) -> Router {
         .route("/commands", post(points::commands))
         .route("/balance/{account}", get(points::balance))
         .route("/statement/{account}", get(points::statement))
+        .route("/approvals", get(approvals::approvals))
         .route("/stats", get(points::stats))
         .route("/docs", get(docs::list))
         .route("/docs/show", get(docs::show))

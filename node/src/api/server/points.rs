@@ -58,7 +58,8 @@ pub(super) async fn commands(
         let became = match &answer {
             Err(_) => Became::Refused,
             Ok(Outcome::Already) => Became::Already,
-            Ok(Outcome::New) if request.mode == Mode::AllOrNothing && !all_good => Became::Withheld,
+            Ok(_) if request.mode == Mode::AllOrNothing && !all_good => Became::Withheld,
+            Ok(Outcome::Claimed) => Became::Waiting,
             Ok(Outcome::New) => Became::New,
         };
         CommandResult {
@@ -111,6 +112,7 @@ fn account_of(replica: &Replica, command: &Command) -> Option<AccountId> {
     match command {
         Command::Account { account, .. } => Some(account.account.clone()),
         Command::Award(award) => Some(award.account.clone()),
+        Command::Judge(verdict) => replica.slip(&verdict.request).map(|slip| slip.account.clone()),
         Command::Redeem(redemption) => Some(redemption.account.clone()),
         Command::Reverse(reversal) => replica.slip(&reversal.of).map(|slip| slip.account.clone()),
         Command::Grant(grant) => Some(grant.account.clone()),
@@ -146,19 +148,20 @@ fn with_remarks(engine: &Handle, mut statement: Statement, sources: Vec<(DocId, 
     for (doc, mark) in &sources {
         by_doc.entry(doc).or_default().insert(mark.clone());
     }
-    let mut remarks: BTreeMap<(DocId, Mark), SmolStr> = BTreeMap::new();
+    let mut remarks: BTreeMap<(DocId, Mark), (SmolStr, Option<SmolStr>)> = BTreeMap::new();
     for (doc, marks) in by_doc {
         for (mark, entry) in documents::entries(engine, doc, &marks)? {
+            let approved_by = documents::approver(&entry).cloned();
             let memo = match entry {
                 Entry::Award(award) => award.memo,
                 Entry::Reversal(reversal) => reversal.memo,
                 Entry::Redemption(_) | Entry::Grant(_) => continue,
             };
-            remarks.insert((doc.clone(), mark), memo);
+            remarks.insert((doc.clone(), mark), (memo, approved_by));
         }
     }
     for (line, source) in statement.lines.iter_mut().zip(&sources) {
-        line.memo = remarks.remove(source).unwrap_or_default();
+        (line.memo, line.approved_by) = remarks.remove(source).unwrap_or_default();
     }
     Ok(statement)
 }

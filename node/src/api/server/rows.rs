@@ -329,7 +329,7 @@ fn result(row: Judged, answers: &mut impl Iterator<Item = Result<Outcome, Refusa
                 _ => None,
             };
             let (became, problems) = match answers.next() {
-                Some(Ok(Outcome::New)) => (Became::New, Vec::new()),
+                Some(Ok(Outcome::New | Outcome::Claimed)) => (Became::New, Vec::new()),
                 Some(Ok(Outcome::Already)) => (Became::Already, Vec::new()),
                 Some(Err(refusal)) => (Became::Refused, vec![fault(String::new(), &refusal)]),
                 None => (Became::Withheld, Vec::new()),

@@ -5,7 +5,7 @@ use smol_str::SmolStr;
 use xiangyue_protocol::schema::{
     Account, AccountId, Award, Item, ItemCode, Org, Points, Redemption, RequestId, Rule, RuleCode,
 };
-use xiangyue_protocol::{Command, Date, GrantRequest, OrgCode, Refusal, ReverseRequest};
+use xiangyue_protocol::{Command, Date, GrantRequest, OrgCode, Refusal, ReverseRequest, Verdict};
 
 use super::ApiError;
 
@@ -58,6 +58,10 @@ pub enum WireCommand {
     Account(NewAccount),
     /// Award points.
     Award(NewAward),
+    /// Approve an award that waits for a second person.
+    Approve(NewApproval),
+    /// Decline such an award.
+    Decline(NewDecline),
     /// Redeem points.
     Redeem(NewRedemption),
     /// Take back an earlier entry.
@@ -98,6 +102,28 @@ pub struct NewAward {
     /// Remark.
     #[serde(default)]
     pub memo: SmolStr,
+}
+
+/// A second person's yes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewApproval {
+    /// Slip number of the award.
+    pub request: RequestId,
+    /// Code of the person, who is another than the clerk.
+    pub by: SmolStr,
+}
+
+/// A person's no.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewDecline {
+    /// Slip number of the award.
+    pub request: RequestId,
+    /// Code of the person.
+    pub by: SmolStr,
+    /// Why not.
+    pub why: SmolStr,
 }
 
 /// Points to redeem.
@@ -174,6 +200,12 @@ impl WireCommand {
             WireCommand::Item(item) => Command::Item(item),
             WireCommand::Account(new) => Command::Account { village: new.village, account: new.account },
             WireCommand::Award(new) => Command::Award(new.into_award(day)),
+            WireCommand::Approve(NewApproval { request, by }) => {
+                Command::Judge(Verdict { request, by, declined: None })
+            }
+            WireCommand::Decline(NewDecline { request, by, why }) => {
+                Command::Judge(Verdict { request, by, declined: Some(why) })
+            }
             WireCommand::Redeem(new) => Command::Redeem(new.into_redemption(day, org)?),
             WireCommand::Reverse(NewReversal { request, of, date, by, memo }) => {
                 Command::Reverse(ReverseRequest { request, of, date: date.unwrap_or(day), by, memo })
@@ -189,6 +221,8 @@ impl WireCommand {
     pub fn request(&self) -> Option<&RequestId> {
         match self {
             WireCommand::Award(new) => Some(&new.request),
+            WireCommand::Approve(new) => Some(&new.request),
+            WireCommand::Decline(new) => Some(&new.request),
             WireCommand::Redeem(new) => Some(&new.request),
             WireCommand::Reverse(new) => Some(&new.request),
             WireCommand::Grant(new) => Some(&new.request),
@@ -200,7 +234,17 @@ impl WireCommand {
 impl NewAward {
     fn into_award(self, day: Date) -> Award {
         let NewAward { request, account, rule, points, date, by, memo } = self;
-        Award { request, account, rule, points, repaid: Points::ZERO, date: date.unwrap_or(day), by, memo }
+        Award {
+            request,
+            account,
+            rule,
+            points,
+            repaid: Points::ZERO,
+            date: date.unwrap_or(day),
+            by,
+            memo,
+            approval: None,
+        }
     }
 }
 
@@ -218,6 +262,8 @@ impl NewRedemption {
 pub enum Became {
     /// Written now; on a dry run, would be written.
     New,
+    /// Kept until a second person approves it; it counts nothing yet.
+    Waiting,
     /// Had been written before; nothing changed.
     Already,
     /// Refused.

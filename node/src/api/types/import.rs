@@ -132,6 +132,9 @@ pub struct FileReport {
     pub rows: u64,
     /// Rows that are good and new.
     pub new: u64,
+    /// Of them, awards that wait for a second person.
+    #[serde(default)]
+    pub waiting: u64,
     /// Rows that had been imported before.
     pub already: u64,
     /// Rows with a problem.

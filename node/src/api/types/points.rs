@@ -145,6 +145,9 @@ pub struct StatementLine {
     /// Remark.
     #[serde(default)]
     pub memo: SmolStr,
+    /// Who approved it, of an award.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approved_by: Option<SmolStr>,
     /// Balance after it.
     pub balance: Points,
     /// Another slip that may be the same deed entered twice.

@@ -66,6 +66,7 @@ impl Hub {
             cohort: Cohort::Villager,
             points: Points(*points),
             daily_cap: None,
+            approve_above: None,
             effective_from: RULES_FROM,
         })])?;
         let village = enrol(folder, &self.0, &code.parse()?, name)?;

@@ -172,6 +172,7 @@ impl Drawing<'_> {
             date: day(on),
             by: format_smolstr!("c{}-{clerk}", self.village.number),
             memo: memo.into(),
+            approval: None,
         };
         self.holders[who].earned.push((on, points));
         self.awards.push((on, award));

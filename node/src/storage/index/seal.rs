@@ -5,7 +5,7 @@
 
 /// Bytes of value in one part: well below 64 KiB, so that large values ask nothing unusual of the engine.
 const PART: usize = 32 << 10;
-const VERSION: u8 = 4;
+const VERSION: u8 = 5;
 /// Version, length of the whole value, hash.
 const SEAL: usize = 1 + 4 + 16;
 
