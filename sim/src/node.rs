@@ -109,6 +109,13 @@ pub struct Image {
     frozen: bool,
 }
 
+impl Image {
+    /// The journal on it.
+    pub fn disk(&self) -> &Disk {
+        &self.disk
+    }
+}
+
 /// A node.
 #[derive(Debug, Clone)]
 pub struct SimNode {

@@ -57,14 +57,16 @@ impl Engine {
         let spends = |command: &&Command| matches!(command, Command::Redeem(_) | Command::Grant(_));
         self.stats.spends += wish.commands.iter().filter(spends).count() as u64;
         self.note_answers(node, &wish, &answers);
+        let refused = |code| answers.iter().filter_map(|answer| answer.as_ref().err()).any(|r| r.code() == code);
+        let wrong_date = refused(Code::FutureDate);
+        self.stats.met_times(Sometimes::RefusedWrongClock, u64::from(wrong_date));
+        // The clerk sees the wrong date on the screen, or that the node waits for the township. Whether it is done
+        // already, if that was not answered, it cannot say before.
+        let not_now = wrong_date || refused(Code::Frozen) || refused(Code::TwinRunning);
         if answers.iter().all(Result::is_ok) {
             self.clerks[node].waiting.insert(ticket, wish);
-        } else if answers.iter().filter_map(|answer| answer.as_ref().err()).any(|r| r.code() == Code::FutureDate) {
-            // The clerk sees the wrong date on the screen, and comes again when it is right.
-            self.stats.met(Sometimes::RefusedWrongClock);
-            if wish.is_setup {
-                self.clerks[node].pending.push_back(wish);
-            }
+        } else if not_now && (wish.answer_lost || (wrong_date && wish.is_setup)) {
+            self.clerks[node].pending.push_back(wish);
         }
         let gather = self.clerks[node].gather(&self.plan.workload);
         self.after(gather, Event::Flush { node, life: self.nodes[node].life });

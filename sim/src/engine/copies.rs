@@ -89,8 +89,9 @@ impl Engine {
     /// A disk is copied.
     pub(super) fn copy_disk(&mut self, fault: usize, original: usize, age: Micros) {
         let Some(copy) = self.copies.of_fault.get(&fault).copied() else { return };
-        self.copies.images.insert(fault, self.nodes[original].image());
-        self.oracle.copied(original, copy);
+        let image = self.nodes[original].image();
+        self.oracle.copied(original, copy, image.disk());
+        self.copies.images.insert(fault, image);
         self.after(age, Event::CopyStarts(fault));
     }
 
@@ -169,7 +170,8 @@ impl Engine {
         } else {
             // What the original had sent before it was stopped may have come since, and looked like one more of two.
             let hold = self.nodes[original].replica.as_ref().map(Replica::hold);
-            !kept_out && hold.is_some_and(|hold| hold != Some(Hold::Twin))
+            // A liar that hears its other tale takes itself for one of two for good.
+            !kept_out && hold.is_some_and(|hold| hold != Some(Hold::Twin) || self.oracle.is_hostile(original))
         };
         if !for_good && !is_done {
             self.readmit(original);

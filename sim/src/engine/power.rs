@@ -224,7 +224,7 @@ impl Engine {
         }
         if on && self.nodes[node].replica.is_none() {
             self.stats.met(Sometimes::PowerCameBack);
-            self.switch_on(node, false);
+            self.start(node, self.nodes[node].life, false);
         } else if !on {
             self.crash(node);
             self.next_power(node);

@@ -28,6 +28,7 @@ use xiangyue_protocol::schema::{Ask, Entry};
 use xiangyue_protocol::segment::Segment;
 use xiangyue_protocol::{Actor, Command, DocId, Millis, NodeId, OrgCode, Outcome, Refusal};
 
+use crate::disk::Disk;
 use crate::node::{Parcel, SimNode};
 use crate::scheduler::Micros;
 
@@ -300,9 +301,11 @@ impl Oracle {
         self.lives.greeted_by(township, self.people.originals[n], actor);
     }
 
-    /// A copy of a node's disk was made: how much the node has given up until now, the copy knows of.
-    pub fn copied(&mut self, original: usize, copy: usize) {
-        self.rights.copied(original, copy);
+    /// A copy of a node's disk was made: what the node has given up and is on it, the copy knows of.
+    pub fn copied(&mut self, original: usize, copy: usize, disk: &Disk) {
+        let on_it = |op: &&shadow::Op| op.places.iter().any(|(actor, last)| disk.holds_safely(&op.doc, *actor, *last));
+        let known = self.shadow.ops().filter(|op| op.author == original).filter(on_it);
+        self.rights.copied(copy, known.map(|op| &op.act));
     }
 
     /// A copy begins a life beside its original.

@@ -1,16 +1,17 @@
 //! Promise 3: one slip, one entry, for good. A retry counts once and is answered "already"; what was answered
 //! stands with the content that was asked for; nothing appears that nobody asked for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use xiangyue_protocol::doc::Doc;
 use xiangyue_protocol::record::Record;
 use xiangyue_protocol::replica::Replica;
 use xiangyue_protocol::schema::{AccountId, Entry, Points};
 use xiangyue_protocol::summary::{Sort, Summary};
-use xiangyue_protocol::{Command, DocId, Kind, Level, Outcome, Refusal};
+use xiangyue_protocol::{Command, DocId, Kind, Level, NodeId, Outcome, Refusal};
 
 use super::shadow::{Act, Op, Shadow, Standing, key_of, standing};
-use super::{Broken, People, holds};
+use super::{Broken, People};
 
 /// A clerk asked again for something done, which its node's disk holds: the answer is "already".
 pub(super) fn check_answer(
@@ -145,20 +146,47 @@ pub(super) fn check_counts(broken: &mut Broken, people: &People, shadow: &Shadow
         // Nobody is told of what a node granted on its own; it counts like what somebody was told of.
         let stands = |op: &Op| op.told || op.key.starts_with(UNASKED);
         let due = |op: &&Op| {
-            op.act != Act::Fact && stands(op) && within(op) && (op.certain || holds(replica, &op.doc, &op.key))
+            op.act != Act::Fact && stands(op) && within(op) && (op.certain || shows(replica, people.ids[op.author], op))
         };
         // A node and its copy that write the same have written it once.
-        let mut written: BTreeMap<(usize, &str), Vec<&Act>> = BTreeMap::new();
+        let mut written: BTreeMap<(NodeId, &str), Vec<&Act>> = BTreeMap::new();
         for op in shadow.ops().filter(due) {
-            let acts = written.entry((people.originals[op.author], &op.key)).or_default();
+            let acts = written.entry((people.ids[op.author], op.key.as_str())).or_default();
             if !acts.contains(&&op.act) {
                 acts.push(&op.act);
             }
         }
         let expected = written.values().map(Vec::len).sum::<usize>() as u64;
         if counted != expected {
-            let what = format!("{expected} entries were acknowledged, the township at node {n} counts {counted}");
+            let shown: BTreeSet<(NodeId, &str)> =
+                replica.docs().values().flat_map(|doc| authors_and_numbers(doc)).collect();
+            let first = |(node, number): (NodeId, &str)| format!(", of {node} {number}");
+            let extra = shown.iter().find(|entry| !written.contains_key(entry)).copied().map(first);
+            let lacking = written.keys().find(|entry| !shown.contains(entry)).copied().map(first);
+            let [extra, lacking] = [extra, lacking].map(Option::unwrap_or_default);
+            let what = format!(
+                "{expected} entries were acknowledged{lacking}; the township at node {n} counts {counted}{extra}"
+            );
             broken.broke(3, "once", what);
         }
     }
+}
+
+/// Whether a replica shows this entry, and not only another of its author's under the same number.
+fn shows(replica: &Replica, author: NodeId, op: &Op) -> bool {
+    let Some(Standing::Slips(slips)) = standing(replica, &op.doc, &op.key) else { return false };
+    slips.iter().filter(|slip| slip.author == author).any(|slip| match &op.act {
+        Act::Grant(_, points, to, date) => {
+            (slip.points, slip.date, slip.what.as_str()) == (*points, *date, to.to_string().as_str())
+        }
+        _ => true,
+    })
+}
+
+fn authors_and_numbers(doc: &Doc) -> impl Iterator<Item = (NodeId, &str)> {
+    let points = if let Summary::Points(points) = &doc.summary { Some(points) } else { None };
+    points.into_iter().flat_map(|points| {
+        let first = points.slips.iter().map(|(request, slip)| (slip.author, request.as_str()));
+        first.chain(points.also.keys().map(|(request, author, _)| (*author, request.as_str())))
+    })
 }

@@ -61,17 +61,16 @@ pub(super) struct Rights {
     counted: BTreeMap<(usize, smol_str::SmolStr), Act>,
     /// Points that each node and each copy has given up on its own, by account.
     given_up: BTreeMap<usize, BTreeMap<AccountId, Points>>,
-    /// What a node had given up when a copy was made of its disk.
+    /// What a node had given up, by what is on the copy that was made of its disk.
     known_to: BTreeMap<usize, BTreeMap<AccountId, Points>>,
 }
 
-/// The points that an entry takes from its author's share; less than none if it gives some back.
+/// The points that an entry takes from its author's share. What is given back, both may spend again.
 fn gives_up(act: &Act) -> Points {
     match act {
         Act::Redeem(_, points) | Act::Grant(_, points, ..) => *points,
-        Act::Reverse { redemption: true, points, .. } => Points::ZERO - *points,
-        Act::Reverse { points, debt, .. } => *points - *debt,
-        Act::Award(..) | Act::Fact => Points::ZERO,
+        Act::Reverse { redemption: false, points, debt, .. } => *points - *debt,
+        Act::Reverse { .. } | Act::Award(..) | Act::Fact => Points::ZERO,
     }
 }
 
@@ -160,9 +159,14 @@ impl Rights {
         held.copied().unwrap_or_default().spendable()
     }
 
-    /// A copy of a node's disk was made.
-    pub(super) fn copied(&mut self, original: usize, copy: usize) {
-        self.known_to.insert(copy, self.given_up.get(&original).cloned().unwrap_or_default());
+    /// A copy of a node's disk was made, which has what the node wrote of these.
+    pub(super) fn copied<'a>(&mut self, copy: usize, known: impl Iterator<Item = &'a Act>) {
+        let accounts = self.known_to.entry(copy).or_default();
+        for act in known {
+            if let Some(account) = act.account() {
+                *accounts.entry(account.clone()).or_default() += gives_up(act);
+            }
+        }
     }
 
     /// How far the share of a node and its copies may be below zero.
@@ -257,12 +261,17 @@ impl Rights {
         replicas: &[(usize, &Replica)],
     ) {
         let mut expected: BTreeMap<&AccountId, Sums> = BTreeMap::new();
-        for op in shadow.ops().filter(|op| op.told) {
-            let kept = || {
-                let township = replicas.iter().find(|(n, _)| Some(&people.orgs[*n]) == op.doc.org.township().as_ref());
-                township.is_some_and(|(_, replica)| holds(replica, &op.doc, &op.key))
-            };
-            let Some(account) = op.act.account().filter(|_| op.certain || kept()) else { continue };
+        let stands = |op: &Op| {
+            let township = replicas.iter().find(|(n, _)| Some(&people.orgs[*n]) == op.doc.org.township().as_ref());
+            op.certain || township.is_some_and(|(_, replica)| holds(replica, &op.doc, &op.key))
+        };
+        // A reversal counts where what it takes back has not died with a disk.
+        let takes = |op: &Op| match &op.act {
+            Act::Reverse { of, .. } => shadow.op(op.author, of).is_some_and(stands),
+            _ => true,
+        };
+        for op in shadow.ops().filter(|op| op.told && stands(op) && takes(op)) {
+            let Some(account) = op.act.account() else { continue };
             let sums = expected.entry(account).or_default();
             match &op.act {
                 Act::Award(_, points, _) => sums.earned += *points,
