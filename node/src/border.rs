@@ -89,6 +89,7 @@ impl<'k> Border<'k> {
             }
             WireCommand::Redeem(new) => {
                 unlike_citizen(new.item.as_str())?;
+                new.lines.iter().try_for_each(|line| unlike_citizen(&line.option))?;
                 let (request, account) = (slip(&new.request)?, self.account(new.account.as_str())?);
                 WireCommand::Redeem(NewRedemption { request, account, by: masked(&new.by), ..new })
             }

@@ -94,6 +94,8 @@ codes! {
     SamePerson "XY-160" Input "the clerk who entered it cannot approve it" "have another person approve it, under that person's own code" "不能由录入该笔的经办人自己审批" "请由另一人用其本人的代码审批";
     UnknownClaim "XY-161" Input "no claim under this number waits for approval" "see approvals for those that wait" "没有该凭证号的待审批加分" "待审批的加分见 approvals";
     ClaimDeclined "XY-162" Input "the claim was declined" "if it is right after all, enter it again under a number of its own" "该笔加分审批未通过" "确应加分的，请换一个凭证号重新录入";
+    UnknownOption "XY-163" Input "the item is priced by option, and this is none of them" "say which option was had: redeem with --line OPTION" "该兑换项按规格定价，规格未填或不在价目中" "请用 --line 写明规格";
+    NoConcession "XY-164" Input "no concession for that age is entered for this account" "redeem at the plain price, or enter the concession first: put concession" "该账户没有登记该年龄的优待" "请按普通价兑换，或先用 put 年龄优待 登记";
     UnknownForm "XY-170" Input "no such form" "form without a name lists them all" "没有这种表单" "不带名称执行 form 可列出全部";
     UnknownField "XY-171" Input "the form has no such column" "form NAME shows its columns" "该表单没有这一列" "执行 form 加表单名可查看各列";
     RowExists "XY-172" Input "a row with this key is there and says something else" "to correct it, enter it again with --amend and a reason; else give the new row a key of its own" "该编号的行已存在，且内容不同" "确需更正请加 --amend 和原因再录；否则请换编号";

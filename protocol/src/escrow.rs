@@ -169,8 +169,8 @@ mod tests {
     fn redemption(points: i64) -> Entry {
         let date = "2021-01-05".parse().unwrap();
         let (request, account, item) = ("s".parse().unwrap(), "a".parse().unwrap(), "I1".parse().unwrap());
-        let (merchant, by) = Default::default();
-        Entry::Redemption(Redemption { request, account, item, points: Points(points), date, merchant, by })
+        let (merchant, by, lines) = Default::default();
+        Entry::Redemption(Redemption { request, account, item, points: Points(points), date, merchant, by, lines })
     }
 
     fn reversal(points: i64, debt: i64) -> Entry {

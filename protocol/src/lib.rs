@@ -21,6 +21,7 @@ pub mod mutant;
 pub mod org;
 pub mod pieces;
 pub mod policy;
+pub mod provisions;
 pub mod record;
 pub mod replica;
 pub mod schema;

@@ -12,7 +12,9 @@ use crate::escrow::Totals;
 use crate::forms::{Marks, Row};
 use crate::id::{DocId, Kind, NodeId};
 use crate::org::OrgCode;
+use crate::provisions::Provision;
 use crate::record::Record;
+use crate::schema::line::lines_text;
 use crate::schema::{
     Account, AccountId, Ask, Auto, Award, Decline, Entry, Grant, Item, ItemCode, NodeEntry, Org, Points, RequestId,
     Revocation, Rule, RuleCode,
@@ -85,6 +87,11 @@ impl Slip {
         };
         part(&what);
         part(place.as_ref().map_or("", OrgCode::as_str));
+        if let Entry::Redemption(e) = entry
+            && !e.lines.is_empty()
+        {
+            part(&lines_text(&e.lines));
+        }
         part(match entry {
             Entry::Award(_) => "award",
             Entry::Redemption(_) => "redemption",
@@ -463,6 +470,8 @@ pub struct Register {
     pub facts: BTreeMap<SmolStr, Vec<(NodeId, Fact)>>,
     /// Rows of forms.
     pub marks: Marks,
+    /// What the few rows say by which points are judged, in every version.
+    pub provisions: BTreeSet<Provision>,
 }
 
 impl Register {
@@ -485,10 +494,11 @@ impl Register {
             }
             return Absorbed::Fact(fact);
         }
-        if let Some(row) = Row::from_record(record).filter(|row| row.form().lies_in(doc)) {
-            self.marks.enter(&row);
-        }
-        Absorbed::Void
+        let Some(row) = Row::from_record(record).filter(|row| row.form().lies_in(doc)) else { return Absorbed::Void };
+        self.marks.enter(&row);
+        let Some(provision) = Provision::of(&row) else { return Absorbed::Void };
+        self.provisions.insert(provision.clone());
+        Absorbed::Provision(provision)
     }
 }
 
@@ -503,6 +513,8 @@ pub enum Absorbed {
     Fact(Fact),
     /// A merchant's ask for rights.
     Ask(Ask),
+    /// A row by which points are judged.
+    Provision(Provision),
     /// Kept, not counted.
     Void,
 }

@@ -14,6 +14,7 @@ use crate::escrow::Totals;
 use crate::id::{DocId, NodeId};
 use crate::known::Known;
 use crate::org::{Level, OrgCode};
+use crate::provisions::Provisions;
 use crate::schema::{
     Account, AccountId, Ask, Cohort, Entry, Item, ItemCode, NodeEntry, Org, Points, Revocation, Rule, RuleCode,
 };
@@ -118,7 +119,7 @@ impl RuleBook {
 }
 
 /// Enters a value unless a lower one stands there: of two that were written apart, every replica shows the same.
-fn keep_lower<K: Ord, V: Ord>(map: &mut BTreeMap<K, V>, key: K, value: V) {
+pub(crate) fn keep_lower<K: Ord, V: Ord>(map: &mut BTreeMap<K, V>, key: K, value: V) {
     if map.get(&key).is_none_or(|known| value < *known) {
         map.insert(key, value);
     }
@@ -131,6 +132,8 @@ pub struct Views {
     pub directory: Arc<Directory>,
     /// Rules and items.
     pub rules: RuleBook,
+    /// Prices, concessions and agreements.
+    pub provisions: Provisions,
     /// Accounts with their village; of a number that several villages have opened, the row of the lowest code.
     pub accounts: BTreeMap<AccountId, (OrgCode, Account)>,
     /// Numbers that several villages have opened, with the row of each.
@@ -171,6 +174,9 @@ impl Views {
                 for (_, fact) in register.facts.values().flatten() {
                     self.absorb_fact(id, fact);
                 }
+                for provision in &register.provisions {
+                    self.provisions.enter(provision.clone());
+                }
             }
         }
     }
@@ -194,6 +200,7 @@ impl Views {
                 }
             }
             Absorbed::Fact(fact) => self.absorb_fact(id, fact),
+            Absorbed::Provision(provision) => self.provisions.enter(provision.clone()),
             Absorbed::Void => {}
         }
     }

@@ -85,7 +85,16 @@ fn entry(n: u16) -> Entry {
         }
         1 => {
             let item = "I1".parse().unwrap();
-            Entry::Redemption(Redemption { request, account, item, points, date, merchant: None, by })
+            Entry::Redemption(Redemption {
+                request,
+                account,
+                item,
+                points,
+                date,
+                merchant: None,
+                by,
+                lines: Vec::new(),
+            })
         }
         2 => {
             let (redemption, memo) = (n & 2 != 0, "".into());

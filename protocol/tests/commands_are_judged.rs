@@ -92,7 +92,8 @@ fn redemptions_are_held_to_items_prices_and_rights() {
     assert_eq!(refused(&mut world, &|e| e.account = "A9".parse().unwrap()), Code::UnknownAccount);
     assert_eq!(refused(&mut world, &|e| e.merchant = Some(org("110112119M09"))), Code::UnknownMerchant);
     assert_eq!(refused(&mut world, &|e| e.date = "2021-01-21".parse().unwrap()), Code::FutureDate);
-    assert_eq!(refused(&mut world, &|e| e.points = Points(0)), Code::BelowPrice);
+    assert_eq!(refused(&mut world, &|e| e.points = Points(0)), Code::MissingValue);
+    assert_eq!(refused(&mut world, &|e| e.points = Points(-5)), Code::BelowPrice);
     let seven = |e: &mut Redemption| (e.item, e.points) = ("I5".parse().unwrap(), Points(7));
     assert_eq!(refused(&mut world, &seven), Code::BelowPrice);
     assert_eq!(refusal(world.replica_mut(MERCHANT), redeem("x1", "A1", 1)), Code::InsufficientRights);

@@ -15,8 +15,8 @@ const ACCOUNTS: &str = "account,holder_kind,segment,village,opened\n\
 const ENTRIES: &str = "request_id,date,account,rule,points,by,memo,approved_by\n\
     0001,2021-03-01,000017,R01,100,W07,\"巡河, 两人\",W08\n0002,2021-03-02,L20201838,R02,5,,=1+1,\n\
     0003,2021-04-02,000017,R01,30,W08,,\n";
-const REDEMPTIONS: &str = "request_id,date,account,item,points,merchant\n\
-    X1,2021-04-01,000017,I02,40,\nX2,2021-04-01,000017,I01,7,110112119M01\n";
+const REDEMPTIONS: &str = "request_id,date,account,item,points,merchant,lines\n\
+    X1,2021-04-01,000017,I02,40,,\nX2,2021-04-01,000017,I01,7,110112119M01,\n";
 const ROSTER: &str = "village,person,role,from,to,household,grid,sex,born,party,education,by,why\n\
     110112119201,P01,网格员,2021-01-01,2022-12-31,H01,110112119201001,2,1980-05-01,群众,高中,W07,普查\n\
     110112119201,P02,楼门长,2021-01-01,,,,1,,,,,\n";

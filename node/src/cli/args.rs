@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use smol_str::SmolStr;
-use xiangyue_protocol::schema::{AccountId, ItemCode, Points, RequestId, RuleCode};
+use xiangyue_protocol::schema::{AccountId, ItemCode, Line, Points, RequestId, RuleCode};
 use xiangyue_protocol::time::parse_date;
 use xiangyue_protocol::{Date, DocId, Month, NodeId, OrgCode};
 
@@ -115,7 +115,7 @@ pub(crate) enum Verb {
     Decline(super::approvals::Decline),
     /// Redeem points
     #[command(
-        after_help = "Example:\n  xiangyue redeem A000001 I01 20 --request 2026-0002 --merchant 养老驿站 --by W07"
+        after_help = "Example:\n  xiangyue redeem A000001 I01 20 --request 2026-0002 --merchant 养老驿站 --by W07\n  xiangyue redeem A000001 HAIR --line 长发-植物@60 --line 短发 --request 2026-0005 --by W07"
     )]
     Redeem(Redeem),
     /// Take back an earlier award or redemption of this node
@@ -359,9 +359,12 @@ pub(crate) struct Redeem {
     pub(crate) account: AccountId,
     /// Code of the redemption item
     pub(crate) item: ItemCode,
-    /// How many points
+    /// How many points; what it costs on the day when left out
     #[arg(value_parser = Points::parse_entry, allow_negative_numbers = true)]
-    pub(crate) points: Points,
+    pub(crate) points: Option<Points>,
+    /// What was had where the item has a price list: option, age from which it is cheaper, persons; several times for several
+    #[arg(long = "line", value_name = "OPTION[@AGE][*PERSONS]")]
+    pub(crate) lines: Vec<Line>,
     /// Code or name of the merchant; the village itself when left out
     #[arg(long, value_name = "ORG")]
     pub(crate) merchant: Option<SmolStr>,

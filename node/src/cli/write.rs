@@ -21,10 +21,11 @@ pub(super) fn award(session: &Session, args: args::Award) -> Outcome {
 }
 
 pub(super) fn redeem(session: &Session, args: args::Redeem) -> Outcome {
-    let args::Redeem { account, item, points, merchant, slip } = args;
+    let args::Redeem { account, item, points, lines, merchant, slip } = args;
     let args::Slip { request, date, by, dry_run } = slip;
     let by = clerk(session, by);
-    write(session, WireCommand::Redeem(NewRedemption { request, account, item, points, date, merchant, by }), dry_run)
+    let new = NewRedemption { request, account, item, points, lines, date, merchant, by };
+    write(session, WireCommand::Redeem(new), dry_run)
 }
 
 pub(super) fn reverse(session: &Session, args: args::Reverse) -> Outcome {
@@ -81,6 +82,10 @@ impl Show for CommandsResponse {
             text.push_str(what);
             if let Some(request) = &result.request {
                 text.push_str(&lang.pick(format!("：凭证 {request}"), format!(": slip {request}")));
+            }
+            if let Some(points) = result.points {
+                let points = thousands(points.0);
+                text.push_str(&lang.pick(format!("，{points} 分"), format!(", {points} points")));
             }
             text.push('\n');
             if let (Some(account), Some(available)) = (&result.account, result.available) {
@@ -143,6 +148,7 @@ mod tests {
             account: "A1".parse().ok(),
             available: Some(Points(1_205)),
             debt: None,
+            points: None,
             grant_to: None,
         };
         CommandsResponse { mode: Mode::AllOrNothing, results: vec![result] }

@@ -27,7 +27,7 @@ const SHARED: [(&str, &str); 10] = [
 ];
 
 /// Texts of commands and of their own arguments.
-const TEXTS: [(&str, &str); 96] = [
+const TEXTS: [(&str, &str); 97] = [
     ("", "村级积分账本：断网可用，联网后一致"),
     ("init", "在本机建立一个镇"),
     ("init township", "建立镇：签发机构、首个节点和名录"),
@@ -68,7 +68,8 @@ const TEXTS: [(&str, &str); 96] = [
     ("redeem", "兑换积分"),
     ("redeem:account", "兑换的账户"),
     ("redeem:item", "兑换项代码"),
-    ("redeem:points", "积分"),
+    ("redeem:points", "积分；不写则按当日价目计算"),
+    ("redeem:lines", "按价目兑换的内容：规格、优惠年龄、人数，如 长发-植物@60*2；可多次给出"),
     ("redeem:merchant", "商户代码或名称；不写则为本村"),
     ("reverse", "冲正本节点以前记的一笔积分或兑换"),
     ("reverse:of", "要冲正的凭证号"),
@@ -90,7 +91,7 @@ const TEXTS: [(&str, &str); 96] = [
     ("report:month", "月份，如 2026-11；不写则为全部时间"),
     ("report:at", "按某日统计的报表所取的日期；不写则为今天"),
     ("report:threshold", "积分大户的起点分数"),
-    ("report:fen_per_point", "结算时每分折合多少（单位：分钱）"),
+    ("report:fen_per_point", "商户协议未约定时每分折合多少（单位：分钱）"),
     ("report:format", "格式；不写则按文件名后缀，在终端上显示表格"),
     ("report:out", "写入的文件，已存在则替换；- 表示标准输出"),
     ("doc", "查看本节点保存的文档"),

@@ -67,6 +67,7 @@ columns! {
     Memo "memo" "备注" "";
     ApprovedBy "approved_by" "审批人" "";
     Item "item" "兑换项" "";
+    Lines "lines" "明细" "规格";
     Merchant "merchant" "商户" "";
     DailyCap "daily_cap" "单日上限" "每日上限";
     ApproveAbove "approve_above" "审批起点" "";
@@ -134,7 +135,7 @@ impl Sort {
         let (needed, optional): (&[Column], &[Column]) = match self {
             Sort::Accounts => (&[Account, HolderKind, Segment, Village, Opened], &[]),
             Sort::Entries => (&[RequestId, Date, Account, Rule, Points], &[By, Memo, ApprovedBy]),
-            Sort::Redemptions => (&[RequestId, Date, Account, Item, Points], &[Merchant]),
+            Sort::Redemptions => (&[RequestId, Date, Account, Item, Points], &[Merchant, Lines]),
             Sort::Rules => (&[Rule, Segment, Points, DailyCap, EffectiveFrom], &[ApproveAbove]),
             Sort::Form(form) => {
                 let village = (!matches!(form.home, Home::Township(_))).then_some((Village, false));

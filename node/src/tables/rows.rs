@@ -4,8 +4,9 @@ use std::borrow::Cow;
 use std::str::FromStr;
 
 use smol_str::SmolStr;
+use xiangyue_protocol::schema::line::parse_lines;
 use xiangyue_protocol::schema::{
-    Account, AccountId, Approval, Award, Cohort, HolderKind, Item, Points, Redemption, RequestId, Rule, ledger,
+    Account, AccountId, Approval, Award, Cohort, HolderKind, Item, Line, Points, Redemption, RequestId, Rule, ledger,
 };
 use xiangyue_protocol::{Code, Command, Date, Refusal};
 
@@ -71,16 +72,19 @@ fn redemption(fields: &mut Fields<'_>) -> Option<Command> {
     let date = past(fields, Column::Date);
     let account = fields.need(Column::Account, |text| account_id(text, context));
     let item = fields.need(Column::Item, code);
-    let points = fields.need(Column::Points, entry_points);
+    // What has a price may leave its points to the node.
+    let points = fields.may(Column::Points, entry_points);
+    let lines = fields.may(Column::Lines, lines);
     let merchant = fields.may(Column::Merchant, |text| context.names.merchant(text));
     Some(Command::Redeem(Redemption {
         request: request?,
         account: account?,
         item: item?,
-        points: points?,
+        points: points?.unwrap_or_default(),
         date: date?,
         merchant: merchant?,
         by: SmolStr::default(),
+        lines: lines?.unwrap_or_default(),
     }))
 }
 
@@ -174,6 +178,12 @@ fn entry_points(text: &str) -> Result<Points, Refusal> {
         .map(Points)
         .filter(|points| points.is_entry())
         .ok_or_else(|| value::refuse(Code::BadNumber, text))
+}
+
+/// What was had, as in `长发@60*1;短发`.
+fn lines(text: &str) -> Result<Vec<Line>, Refusal> {
+    parse_lines(&value::half_width(text))
+        .map_err(|refusal| value::refuse_with(refusal.code(), text, "option@age*persons;… / 规格@年龄*人数;…"))
 }
 
 /// As [`entry_points`], or zero.

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use rust_xlsxwriter::{DataValidation, DocProperties, ExcelDateTime, Format, Workbook, XlsxError};
 use smol_str::SmolStr;
+use xiangyue_protocol::schema::line::lines_text;
 use xiangyue_protocol::schema::{Account, Award, Item, Points, Redemption, Rule};
 use xiangyue_protocol::{Code, Command, Date, OrgCode, Refusal};
 
@@ -41,6 +42,11 @@ impl Cell {
     /// A text cell.
     pub fn text(text: impl AsRef<str>) -> Cell {
         Cell::Text(SmolStr::new(text))
+    }
+
+    /// A text cell, empty for no text.
+    fn may(text: &str) -> Cell {
+        if text.is_empty() { Cell::Empty } else { Cell::text(text) }
     }
 
     fn points(points: Points) -> Cell {
@@ -92,6 +98,7 @@ fn redemption_cells(redemption: &Redemption) -> Vec<Cell> {
         Cell::text(redemption.item.as_str()),
         Cell::points(redemption.points),
         redemption.merchant.as_ref().map_or(Cell::Empty, |merchant| Cell::text(merchant.as_str())),
+        Cell::may(&lines_text(&redemption.lines)),
     ]
 }
 

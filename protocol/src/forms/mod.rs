@@ -16,6 +16,7 @@ mod field;
 mod marks;
 pub mod organisation;
 pub mod people;
+pub mod points;
 mod row;
 mod rows;
 pub mod township;
@@ -139,6 +140,7 @@ pub const ALL: &[&Form] = &[
     &people::CARE_NEED,
     &people::CARE_VISIT,
     &people::CONSENT,
+    &points::CONCESSION,
     // The village charter.
     &people::CLAUSE,
     &people::ROUND,

@@ -368,7 +368,8 @@ impl Replica {
     }
 
     fn redeem(&mut self, redemption: &Redemption, today: Date, undo: &mut Option<Undo>) -> Result<Outcome, Refusal> {
-        let mut entry = redemption.clone();
+        let priced = self.priced(redemption);
+        let mut entry = priced.as_ref().unwrap_or(redemption).clone();
         let month = Month::of(entry.date);
         let id = match self.member.org.level() {
             Level::Village => DocId::of_month(&self.member.org, Kind::Ledger, month),
@@ -392,11 +393,7 @@ impl Replica {
         {
             return Err(Refusal::new(Code::UnknownMerchant, merchant));
         }
-        let item = self.views.rules.item(&entry.item, entry.date);
-        let price = item.ok_or_else(|| Refusal::new(Code::UnknownItem, &entry.item))?.price;
-        if !entry.points.is_entry() || (price > Points::ZERO && entry.points.0 % price.0 != 0) {
-            return Err(Refusal::new(Code::BelowPrice, format_args!("{} / {price}", entry.points)));
-        }
+        priced?;
         self.may_spend(&entry.account, entry.points)?;
         self.write_entry(id, &Entry::Redemption(entry), undo)
     }

@@ -46,7 +46,7 @@ impl Review {
             Absorbed::Ask(ask) => {
                 self.accounts.insert(ask.account.clone());
             }
-            Absorbed::Fact(_) | Absorbed::Void => {}
+            Absorbed::Fact(_) | Absorbed::Provision(_) | Absorbed::Void => {}
         }
     }
 }

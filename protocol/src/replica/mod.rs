@@ -28,6 +28,7 @@ mod claims;
 mod commit;
 mod grant;
 mod keys;
+mod price;
 mod print;
 mod propagate;
 mod put;

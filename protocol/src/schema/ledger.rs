@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
+use super::line::{Line, lines_text, parse_lines};
 use super::{AccountId, ItemCode, Points, RequestId, RuleCode};
 use crate::id::NodeId;
 use crate::org::OrgCode;
@@ -66,6 +67,8 @@ pub struct Redemption {
     pub merchant: Option<OrgCode>,
     /// Code of the clerk.
     pub by: SmolStr,
+    /// What was had for it, by the item's price list; none where it has none.
+    pub lines: Vec<Line>,
 }
 
 /// An award or redemption taken back.
@@ -272,7 +275,8 @@ impl Entry {
             Entry::Redemption(e) => head("redemption")
                 .text("item", e.item.clone())
                 .text("merchant", e.merchant.as_ref().map(OrgCode::as_str).unwrap_or_default())
-                .text("by", e.by.clone()),
+                .text("by", e.by.clone())
+                .text("lines", lines_text(&e.lines)),
             Entry::Reversal(e) => {
                 let record = head("reversal")
                     .text("of", e.of.clone())
@@ -336,7 +340,8 @@ impl Entry {
                     Some(code) => Some(code.parse().ok()?),
                     None => None,
                 };
-                Entry::Redemption(Redemption { request, account, item, points, date, merchant, by })
+                let lines = record.get_text("lines").map_or(Ok(Vec::new()), |text| parse_lines(text)).ok()?;
+                Entry::Redemption(Redemption { request, account, item, points, date, merchant, by, lines })
             }
             "reversal" => {
                 let of = record.get_text("of")?.parse().ok()?;

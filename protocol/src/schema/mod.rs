@@ -15,12 +15,14 @@ pub mod accounts;
 pub mod claim;
 pub mod directory;
 pub mod ledger;
+pub mod line;
 pub mod rules;
 
 pub use accounts::Account;
 pub use claim::Decline;
 pub use directory::{NodeEntry, Org, Revocation};
 pub use ledger::{Approval, Ask, Auto, Award, Entry, Grant, Redemption, Reversal};
+pub use line::Line;
 pub use rules::{Item, Rule};
 
 /// A whole number of points. Sums cannot wrap: overflow checks are on in every profile.

@@ -128,6 +128,7 @@ pub(crate) fn redeem(request: &str, account: &str, points: i64) -> Command {
         date: "2021-01-06".parse().unwrap(),
         merchant: None,
         by: "c1".into(),
+        lines: Vec::new(),
     })
 }
 

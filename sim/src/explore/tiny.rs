@@ -79,6 +79,7 @@ fn operations(account: &AccountId) -> Vec<(usize, Command)> {
             date,
             merchant: None,
             by: "c1".into(),
+            lines: Vec::new(),
         })
     };
     let award = Award {

@@ -314,7 +314,16 @@ impl Clerk {
     fn redeem(&mut self, account: AccountId, date: Date) -> Command {
         let points = Points(i64::try_from(self.rng.between(1, 15)).unwrap_or(1));
         let (request, item) = (self.number(), name("I1"));
-        Command::Redeem(Redemption { request, account, item, points, date, merchant: None, by: "c1".into() })
+        Command::Redeem(Redemption {
+            request,
+            account,
+            item,
+            points,
+            date,
+            merchant: None,
+            by: "c1".into(),
+            lines: Vec::new(),
+        })
     }
 
     fn grant_to(&mut self, account: AccountId, to: OrgCode, date: Date) -> Command {

@@ -64,6 +64,7 @@ pub(crate) fn redeem(request: &str, account: &AccountId, points: i64) -> Command
         date: date("2021-01-05"),
         merchant: None,
         by: "c1".into(),
+        lines: Vec::new(),
     })
 }
 

@@ -7,6 +7,7 @@ use axum::Json;
 use axum::extract::{Path, Query, State};
 use smol_str::SmolStr;
 use xiangyue_protocol::replica::{Mode as ReplicaMode, Replica};
+use xiangyue_protocol::schema::line::lines_text;
 use xiangyue_protocol::schema::{AccountId, Entry, Points};
 use xiangyue_protocol::{Code, Command, Date, DocId, Level, OrgCode, Outcome, Refusal};
 
@@ -65,6 +66,7 @@ pub(super) async fn commands(
         CommandResult {
             request: slip,
             became,
+            points: left.as_ref().and_then(|left| left.points).filter(|_| became != Became::Refused),
             refusal: answer.err().map(Into::into),
             available: left.as_ref().map(|left| left.held),
             debt: left.as_ref().map(|left| left.debt).filter(|debt| *debt > Points::ZERO),
@@ -94,6 +96,8 @@ struct Left {
     /// Points that this node may spend.
     held: Points,
     debt: Points,
+    /// What a redemption costs.
+    points: Option<Points>,
     /// The organisation at which they are of use, when that is another.
     grant_to: Option<OrgCode>,
 }
@@ -105,7 +109,14 @@ fn left(replica: &Replica, command: &Command) -> Option<Left> {
     let village = replica.views().accounts.get(&account).map(|(village, _)| village.clone());
     // A township holds rights that it cannot redeem: they are of use at the village.
     let grant_to = village.filter(|_| replica.org().level() == Level::Township && held > Points::ZERO);
-    Some(Left { account, held, debt: totals.debt(), grant_to })
+    let points = match command {
+        Command::Redeem(redemption) => {
+            let written = replica.slip(&redemption.request).map(|slip| slip.points);
+            written.or_else(|| replica.priced(redemption).ok().map(|priced| priced.points))
+        }
+        _ => None,
+    };
+    Some(Left { account, held, debt: totals.debt(), points, grant_to })
 }
 
 fn account_of(replica: &Replica, command: &Command) -> Option<AccountId> {
@@ -155,6 +166,7 @@ fn with_remarks(engine: &Handle, mut statement: Statement, sources: Vec<(DocId, 
             let memo = match entry {
                 Entry::Award(award) => award.memo,
                 Entry::Reversal(reversal) => reversal.memo,
+                Entry::Redemption(redemption) if !redemption.lines.is_empty() => lines_text(&redemption.lines).into(),
                 Entry::Redemption(_) | Entry::Grant(_) => continue,
             };
             remarks.insert((doc.clone(), mark), (memo, approved_by));

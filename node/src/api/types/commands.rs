@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use xiangyue_protocol::schema::{
-    Account, AccountId, Award, Item, ItemCode, Org, Points, Redemption, RequestId, Rule, RuleCode,
+    Account, AccountId, Award, Item, ItemCode, Line, Org, Points, Redemption, RequestId, Rule, RuleCode,
 };
 use xiangyue_protocol::{Command, Date, GrantRequest, OrgCode, Refusal, ReverseRequest, Verdict};
 
@@ -136,8 +136,12 @@ pub struct NewRedemption {
     pub account: AccountId,
     /// On what.
     pub item: ItemCode,
-    /// How much.
-    pub points: Points,
+    /// How much; what it costs on the day when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub points: Option<Points>,
+    /// What was had, where the item has a price list.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lines: Vec<Line>,
     /// Day; when left out as for an award.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub date: Option<Date>,
@@ -250,9 +254,10 @@ impl NewAward {
 
 impl NewRedemption {
     fn into_redemption(self, day: Date, org: impl Fn(&str) -> Result<OrgCode, Refusal>) -> Result<Redemption, Refusal> {
-        let NewRedemption { request, account, item, points, date, merchant, by } = self;
+        let NewRedemption { request, account, item, points, lines, date, merchant, by } = self;
+        let points = points.unwrap_or_default();
         let merchant = merchant.as_deref().map(org).transpose()?;
-        Ok(Redemption { request, account, item, points, date: date.unwrap_or(day), merchant, by })
+        Ok(Redemption { request, account, item, points, date: date.unwrap_or(day), merchant, by, lines })
     }
 }
 
@@ -282,6 +287,9 @@ pub struct CommandResult {
     /// Why it was refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refusal: Option<ApiError>,
+    /// What a redemption costs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub points: Option<Points>,
     /// The account it touched.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<AccountId>,

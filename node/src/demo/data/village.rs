@@ -188,6 +188,7 @@ impl Drawing<'_> {
             date: day(on),
             merchant: (at == At::Station).then(|| self.station.clone()),
             by: SmolStr::default(),
+            lines: Vec::new(),
         };
         self.holders[who].spent += points;
         self.redemptions.push((on, redemption));
