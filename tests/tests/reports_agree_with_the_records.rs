@@ -65,6 +65,7 @@ fn merchants_are_settled(town: &Town) {
     let (whole, rows) = report(&town.township, &["settlement", "--fen-per-point", "80"]);
     let settled = row(&rows, "code", MERCHANT);
     assert_eq!((&settled["points"], &settled["amount_fen"]), (&json!(20), &json!(1_600)), "{whole}");
+    assert_eq!(settled["standing"], "no rate agreed");
     let (_, ranking) = report(&town.township, &["ranking"]);
     assert_eq!((&ranking[0]["code"], &ranking[0]["points"]), (&json!(VILLAGE), &json!(20)));
     let (_, merchants) = report(&town.township, &["merchants"]);
@@ -105,6 +106,52 @@ fn a_report_is_what_the_records_say() {
     let unknown = town.township.cli(&["report", "everything"]);
     assert_eq!(unknown.code, 2, "{unknown:?}");
     assert_eq!(town.township.cli(&["report", "exemplars", "--threshold=-1"]).refusal(), "XY-104");
+}
+
+#[test]
+fn a_merchant_is_settled_by_the_agreement_of_the_day() {
+    let town = Town::with_rules();
+    let village = town.village_with(100);
+    let _shop = town.enrol(MERCHANT, SHOP);
+    let at = |request: &str, points: i64, date: &str| {
+        let mut command = redeem(request, points, Some(MERCHANT));
+        command["date"] = json!(date);
+        wait_until("the shop at the village", 20, || village.command(&command) != "XY-113");
+    };
+    let agreed = |from: &str, to: &str, worth: &str| {
+        let cells = [format!("商户={MERCHANT}"), format!("起始日期={from}"), format!("终止日期={to}")];
+        let cells: Vec<&str> = cells.iter().map(String::as_str).collect();
+        let worth = if worth.is_empty() { vec![] } else { vec![worth] };
+        town.township.cli(&[&["put", "商户协议"], &cells[..], &worth[..], &["--by", "T01"]].concat()).ok();
+    };
+    agreed("2021-03-01", "2021-03-31", "每积分金额=0.80");
+    agreed("2021-03-11", "2021-03-20", "每积分金额=0.90");
+    agreed("2021-05-01", "2021-05-31", "");
+    for (request, points, date) in [
+        ("M-1", 10, "2021-03-10"),
+        ("M-2", 20, "2021-03-11"),
+        ("M-3", 5, "2021-03-21"),
+        ("M-4", 7, "2021-04-01"),
+        ("M-5", 3, "2021-05-02"),
+    ] {
+        at(request, points, date);
+    }
+    town.wait_for_equal_heads(&village, 20);
+    let (whole, rows) = report(&town.township, &["settlement"]);
+    let told = |row: &Value| {
+        let part = |key: &str| row[key].as_str().unwrap_or_default().to_owned();
+        (part("month"), part("standing"), row["points"].as_i64(), row["amount_fen"].as_i64())
+    };
+    let expected = [
+        ("2021-03", "by agreement", 15, Some(1_200)),
+        ("2021-03", "by agreement", 20, Some(1_800)),
+        ("2021-04", "outside the agreement", 7, None),
+        ("2021-05", "no rate agreed", 3, Some(300)),
+    ];
+    let expected = expected.map(|(month, standing, points, fen)| (month.into(), standing.into(), Some(points), fen));
+    assert_eq!(rows.iter().map(told).collect::<Vec<_>>(), expected, "{whole}");
+    let total = whole["total"].as_array().unwrap();
+    assert_eq!((&total[5], &total[7]), (&json!(45), &json!(3_300)), "{whole}");
 }
 
 #[test]

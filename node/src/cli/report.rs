@@ -28,7 +28,7 @@ pub(crate) struct Args {
     /// For exemplars: points from which on an account is one
     #[arg(long, value_name = "POINTS", default_value_t = threshold())]
     pub(crate) threshold: i64,
-    /// For the settlement: what a point is worth, in fen
+    /// For the settlement: what a point is worth where the merchant's agreement says no rate, in fen
     #[arg(long, value_name = "FEN", default_value_t = fen_per_point())]
     pub(crate) fen_per_point: i64,
     /// Format; from the end of the file's name when left out, and on the terminal a table

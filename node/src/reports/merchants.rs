@@ -7,7 +7,7 @@ use xiangyue_protocol::schema::Points;
 use xiangyue_protocol::{Month, OrgCode};
 
 use super::bank::ranks;
-use super::table::{Body, count, decimal_column, number_column, org_cells, text, text_column, villages as told};
+use super::table::{Body, count, number_column, org_cells, text, text_column, villages as told};
 use crate::api::types::ReportColumn;
 use crate::stats::walk::{Spending, parts};
 
@@ -81,37 +81,4 @@ pub(super) fn ranking(replica: &Replica, month: Option<Month>) -> Body {
     Body::new(head.into_iter().chain(redeemed_columns()).collect(), rows.collect())
         .summed(&["redemptions", "points"])
         .noted("名次相同者并列。", "Equal villages share a rank.")
-}
-
-/// What each merchant is owed for each month: its points at the agreed rate (L9).
-pub(super) fn settlement(replica: &Replica, month: Option<Month>, fen_per_point: i64) -> Body {
-    let sums = redeemed(replica, month, |of, place, _| Some((place, of)));
-    let rows = sums.iter().map(|((merchant, of), sum)| {
-        let [name, code] = org_cells(replica, merchant);
-        let amount = sum.points.0.saturating_mul(fen_per_point);
-        vec![
-            name,
-            code,
-            text(of.to_string()),
-            count(sum.times),
-            count(sum.points.0),
-            count(fen_per_point),
-            count(amount),
-        ]
-    });
-    let head = [
-        text_column("merchant", "商户", "merchant"),
-        text_column("code", "代码", "code"),
-        text_column("month", "月份", "month"),
-    ];
-    let tail = [
-        decimal_column("rate_fen", "每分折合（元）", "yuan a point", 2),
-        decimal_column("amount_fen", "结算金额（元）", "amount, yuan", 2),
-    ];
-    Body::new(head.into_iter().chain(redeemed_columns()).chain(tail).collect(), rows.collect())
-        .summed(&["redemptions", "points", "amount_fen"])
-        .noted(
-            "按兑换日期所在月份结算；已冲正的兑换不计。",
-            "By the month in which the day of the redemption lies; reversed redemptions do not count.",
-        )
 }

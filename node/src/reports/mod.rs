@@ -10,6 +10,7 @@ mod figures;
 mod merchants;
 mod months;
 mod officers;
+mod settlement;
 mod table;
 mod write;
 
@@ -43,7 +44,9 @@ pub fn make(
         ReportName::Exemplars => bank::exemplars(replica, month, table::at_least_zero(query.threshold)?, query.lang),
         ReportName::Merchants => merchants::by_village(replica, month),
         ReportName::Ranking => merchants::ranking(replica, month),
-        ReportName::Settlement => merchants::settlement(replica, month, table::at_least_zero(query.fen_per_point)?),
+        ReportName::Settlement => {
+            settlement::settlement(replica, month, table::at_least_zero(query.fen_per_point)?, query.lang)
+        }
         ReportName::Officers => officers::officers(replica, counts, query.at.unwrap_or(today)),
         ReportName::Checks => checks::checks(replica, month, today, query.lang),
         ReportName::Completeness => months::completeness(replica, month, today),

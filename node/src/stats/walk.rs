@@ -6,7 +6,7 @@
 use xiangyue_protocol::id::Shard;
 use xiangyue_protocol::replica::Replica;
 use xiangyue_protocol::schema::{AccountId, Cohort, ItemCode, Points};
-use xiangyue_protocol::summary::{PointsSummary, Spent, Summary};
+use xiangyue_protocol::summary::{PointsSummary, Slip, Sort, Spent, Summary};
 use xiangyue_protocol::{DocId, Level, Month, OrgCode};
 
 use super::scope_of;
@@ -78,6 +78,13 @@ impl<'r> Part<'r> {
     pub(crate) fn totals(self) -> impl Iterator<Item = (Whose<'r>, &'r xiangyue_protocol::escrow::Totals)> {
         let counted = self.points.accounts.iter().filter(move |(account, _)| self.counts(account));
         counted.map(move |(account, totals)| (self.whose(account), totals))
+    }
+
+    /// Redemptions that were not taken back, one by one.
+    pub(crate) fn redemptions(self) -> impl Iterator<Item = &'r Slip> {
+        let slips = self.points.slips.keys().flat_map(move |request| self.points.under(request));
+        let counts = move |slip: &&Slip| slip.sort == Sort::Redemption && !slip.reversed && self.counts(&slip.account);
+        slips.filter(counts)
     }
 
     /// Points that wait for a second person.
