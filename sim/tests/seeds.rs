@@ -81,10 +81,13 @@ fn seeds_that_were_red_keep_every_promise() {
     // alone holds what a dead disk held; a village that waits for a node outside the core; a wish answered on two days.
     let with_roster = ["workload.roster=60%"];
     // Copies of disks that had not synced all; rights given back, which both may spend; a slip refused by a frozen node
-    // that had taken it before; a disk damaged and power back before the operator; a reversal without what it reverses.
+    // that had taken it before; a disk damaged and power back before the operator; a reversal without what it
+    // reverses; a frozen village whose last own post goes away.
     let plain = [];
-    let kept: [(&[&str], &[u64]); 2] =
-        [(&with_roster, &[750, 202, 720, 675, 141, 788]), (&plain, &[3247, 3379, 3569, 3579, 3788, 3908, 4093, 5027])];
+    let kept: [(&[&str], &[u64]); 2] = [
+        (&with_roster, &[750, 202, 720, 675, 141, 788]),
+        (&plain, &[3247, 3379, 3569, 3579, 3788, 3908, 4093, 5027, 6582, 6872, 7247, 7420, 8020]),
+    ];
     for (sets, seeds) in kept {
         let sets: Vec<Set> = sets.iter().map(|set| set.parse().unwrap()).collect();
         let scenario = Scenario::of_library("anything", &sets).unwrap();

@@ -163,6 +163,8 @@ impl Replica {
     pub fn disconnected(&mut self, peer: PeerId) {
         if !self.has(Mutant::KeepSessions) {
             self.sessions.remove(&peer);
+            // It may have been the last that was to be heard out.
+            self.thaw_if_caught_up();
         }
     }
 

@@ -15,8 +15,8 @@ impl Engine {
         let working = !self.copies.is_parting(node);
         let fresh = working && (self.plan.phases.warm_up..self.plan.phases.load_until()).contains(&self.now());
         let later = self.now() < self.plan.phases.load_until();
-        if self.nodes[node].replica.is_none() {
-            // The clerk comes back with the power.
+        if self.nodes[node].replica.is_none() || self.put_off_going_out.contains(&node) {
+            // The clerk comes back with the power, or when the node has its line again.
             self.clerks[node].away = true;
             return;
         }
@@ -61,8 +61,9 @@ impl Engine {
         let wrong_date = refused(Code::FutureDate);
         self.stats.met_times(Sometimes::RefusedWrongClock, u64::from(wrong_date));
         // The clerk sees the wrong date on the screen, or that the node waits for the township. Whether it is done
-        // already, if that was not answered, it cannot say before.
+        // already, if that was not answered, it cannot say before; nor ever if it is let in no more.
         let not_now = wrong_date || refused(Code::Frozen) || refused(Code::TwinRunning);
+        let not_now = not_now && !self.oracle.is_hostile(node);
         if answers.iter().all(Result::is_ok) {
             self.clerks[node].waiting.insert(ticket, wish);
         } else if not_now && (wish.answer_lost || (wrong_date && wish.is_setup)) {

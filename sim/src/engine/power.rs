@@ -123,6 +123,7 @@ impl Engine {
         let below: Vec<usize> = self.below(node).filter(|n| !self.oracle.is_hostile(*n)).collect();
         if self.oracle.is_hostile(node) || below.iter().all(|n| has(*n)) {
             self.indoors.remove(&node);
+            self.clerk_returns(node);
             self.redial_all_of(node);
         } else if self.kept_away.contains(&node) || below.iter().any(|n| self.kept_away.contains(n)) {
             self.put_off_going_out.insert(node);
@@ -160,12 +161,16 @@ impl Engine {
             self.oracle.started(now, at, &self.nodes[at]);
         }
         self.write_as_newer(at);
+        self.clerk_returns(at);
+        self.redial_all_of(at);
+        self.drain(at);
+    }
+
+    fn clerk_returns(&mut self, at: usize) {
         if std::mem::take(&mut self.clerks[at].away) {
             let pause = self.clerks[at].pause(&self.plan.workload, true);
             self.after(pause, Event::Operate(at));
         }
-        self.redial_all_of(at);
-        self.drain(at);
     }
 
     /// Whether the township's operator cannot mend a disk of this node: another is being mended, whose last entries

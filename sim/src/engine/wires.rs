@@ -344,12 +344,14 @@ impl Engine {
         let Some(c) = self.conns.get_mut(&conn).filter(|c| !c.noticed[side] && !keeps) else { return };
         c.noticed[side] = true;
         let (node, peer, was_up, turned_away) = (c.nodes[side], c.peers[side], c.up[side], c.turned_away[side]);
+        let link = c.link;
         self.oracle.gone(node, peer);
         self.conns_of[node].remove(&conn);
         if was_up && let Some(replica) = self.nodes[node].replica.as_mut() {
             replica.disconnected(peer);
         }
-        if turned_away {
+        // What an earlier connection would still have said nobody listens to: a later one has taken its place.
+        if turned_away && !self.conns_of[node].iter().any(|c| *c > conn && self.conns[c].link == link) {
             self.told_of_twin(node);
         }
         self.forget_if_over(conn);
