@@ -40,7 +40,7 @@ pub fn may_write_record(org: &OrgCode, doc: &DocId, record_kind: &str) -> bool {
         return form.lies_in(doc) && form.may_write(org, doc);
     }
     match (doc.kind, record_kind) {
-        (Kind::Counter, "award" | "approval" | "claim" | "decline") => false,
+        (Kind::Counter, "award" | "approval" | "claim" | "decline" | "expiry") => false,
         (Kind::Counter, "redemption" | "reversal" | "ask") => *org == doc.org,
         (_, "ask") => false,
         _ => true,

@@ -50,6 +50,17 @@ pub struct Verdict {
     pub declined: Option<SmolStr>,
 }
 
+/// A wish that of an account expires what the township's policy lets expire as of a day.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExpireRequest {
+    /// Whose points.
+    pub account: AccountId,
+    /// The day, which is not to come.
+    pub as_of: Date,
+    /// Code of the clerk.
+    pub by: SmolStr,
+}
+
 /// What to do when a version of a row is there that says something else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Amend {
@@ -104,6 +115,8 @@ pub enum Command {
     Reverse(ReverseRequest),
     /// Grant spending rights.
     Grant(GrantRequest),
+    /// Let points expire that nobody may spend any more.
+    Expire(ExpireRequest),
 }
 
 /// What became of a command that was not refused.

@@ -8,7 +8,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::id::NodeId;
-use crate::schema::{Entry, Points};
+use crate::schema::{Entry, Points, Taken};
 
 /// What one node holds of one account.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +37,8 @@ pub struct Totals {
     pub redeemed: Points,
     /// Awards taken back.
     pub reversed: Points,
+    /// Points expired, less those that were given back.
+    pub expired: Points,
     /// Shares by node, sorted by node.
     pub shares: Vec<(NodeId, Share)>,
 }
@@ -88,8 +90,12 @@ impl Totals {
                 self.redeemed += e.points;
                 self.share_mut(author).held -= e.points;
             }
-            Entry::Reversal(e) if e.redemption => self.return_redemption(author, e.points),
-            Entry::Reversal(e) => self.take_award(author, e.points, e.debt),
+            Entry::Reversal(e) => match e.takes {
+                Taken::Award => self.take_award(author, e.points, e.debt),
+                Taken::Redemption => self.return_redemption(author, e.points),
+                Taken::Expiry => self.expire(author, Points::ZERO - e.points),
+            },
+            Entry::Expiry(e) => self.expire(author, e.points),
             Entry::Grant(e) => {
                 self.share_mut(author).held -= e.points;
                 self.share_mut(e.to).held += e.points;
@@ -101,6 +107,12 @@ impl Totals {
     pub(crate) fn return_redemption(&mut self, author: NodeId, points: Points) {
         self.redeemed -= points;
         self.share_mut(author).held += points;
+    }
+
+    /// Points expire; negative points come back.
+    pub(crate) fn expire(&mut self, author: NodeId, points: Points) {
+        self.expired += points;
+        self.share_mut(author).held -= points;
     }
 
     /// An award is taken back, of which `debt` had been spent; negative points and debt undo that.
@@ -123,6 +135,7 @@ impl Totals {
         self.earned += other.earned;
         self.redeemed += other.redeemed;
         self.reversed += other.reversed;
+        self.expired += other.expired;
         for (node, share) in &other.shares {
             let mine = self.share_mut(*node);
             mine.held += share.held;
@@ -176,9 +189,10 @@ mod tests {
     fn reversal(points: i64, debt: i64) -> Entry {
         let date = "2021-01-05".parse().unwrap();
         let (request, of, account) = ("t".parse().unwrap(), "r".parse().unwrap(), "a".parse().unwrap());
-        let (by, memo, redemption) = Default::default();
+        let (by, memo) = Default::default();
+        let takes = Taken::Award;
         let (points, debt) = (Points(points), Points(debt));
-        Entry::Reversal(Reversal { request, of, account, redemption, points, debt, date, by, memo })
+        Entry::Reversal(Reversal { request, of, account, takes, points, debt, date, by, memo })
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub mod transport;
 pub mod views;
 mod wire;
 
-pub use command::{Amend, Command, GrantRequest, Outcome, PutRequest, ReverseRequest, Verdict};
+pub use command::{Amend, Command, ExpireRequest, GrantRequest, Outcome, PutRequest, ReverseRequest, Verdict};
 pub use error::{Code, Refusal, Side};
 pub use id::{Actor, DocId, Kind, NodeId, Shard};
 pub use org::{Level, OrgCode};

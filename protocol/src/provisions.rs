@@ -1,5 +1,5 @@
 //! Provisions: rows of forms by which points are judged and settled. Prices and concessions by age (article L11),
-//! merchants' agreements (L9).
+//! merchants' agreements (L9), and until when points may be spent (L3).
 //!
 //! Most rows are for figures alone and stay in the journal ([`crate::forms::Marks`]). Of these few a node keeps what
 //! they say, in every version. Of several versions the latest counts, and of those written apart the one whose hash is
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use crate::forms::Row;
-use crate::forms::points::CONCESSION;
+use crate::forms::points::{CONCESSION, VALIDITY};
 use crate::forms::township::{MERCHANT, PRICE};
 use crate::org::OrgCode;
 use crate::schema::{AccountId, ItemCode, Points};
@@ -56,6 +56,8 @@ pub enum Provision {
     Concession(AccountId, u16, Version<Date>),
     /// Merchant and first day.
     Agreement(OrgCode, Date, Version<Agreement>),
+    /// Last day of earning; the last day on which such points may be spent.
+    Expiry(Date, Version<Date>),
 }
 
 impl Provision {
@@ -77,6 +79,9 @@ impl Provision {
                 let merchant = row.text("merchant").parse().ok()?;
                 Provision::Agreement(merchant, row.date("from")?, Version::of(row, agreement))
             }
+            form if *form == VALIDITY => {
+                Provision::Expiry(row.date("earned_to")?, Version::of(row, row.date("spend_until")?))
+            }
             _ => return None,
         })
     }
@@ -91,6 +96,7 @@ pub struct Provisions {
     prices: BTreeMap<ItemCode, BTreeMap<SmolStr, Prices>>,
     concessions: BTreeMap<AccountId, BTreeMap<u16, Version<Date>>>,
     agreements: BTreeMap<OrgCode, BTreeMap<Date, Version<Agreement>>>,
+    expiries: BTreeMap<Date, Version<Date>>,
 }
 
 impl Provisions {
@@ -105,6 +111,7 @@ impl Provisions {
             Provision::Agreement(merchant, from, says) => {
                 keep_lower(self.agreements.entry(merchant).or_default(), from, says);
             }
+            Provision::Expiry(earned_to, says) => keep_lower(&mut self.expiries, earned_to, says),
         }
     }
 
@@ -125,6 +132,12 @@ impl Provisions {
         let known = self.concessions.get(account).into_iter().flatten();
         let held = known.filter(|(_, from)| from.says().is_some_and(|from| *from <= on));
         held.map(|(age, _)| *age).max().unwrap_or(0)
+    }
+
+    /// The last day of which the points may not be spent any more on a day; none while nothing expires.
+    pub fn expired_by(&self, as_of: Date) -> Option<Date> {
+        let over = |(_, until): &(&Date, &Version<Date>)| until.says().is_some_and(|until| *until < as_of);
+        self.expiries.iter().rfind(over).map(|(earned_to, _)| *earned_to)
     }
 
     /// Whether a merchant has any agreement, and the one in force on a day: of several the one that began last.

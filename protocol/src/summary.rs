@@ -3,6 +3,7 @@
 //! A summary is a fold over the document's records; the township's figures are merges of summaries. It can be
 //! stored beside the index and is rebuilt from segments at any time.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
@@ -17,9 +18,9 @@ use crate::record::Record;
 use crate::schema::line::lines_text;
 use crate::schema::{
     Account, AccountId, Ask, Auto, Award, Decline, Entry, Grant, Item, ItemCode, NodeEntry, Org, Points, RequestId,
-    Revocation, Rule, RuleCode,
+    Revocation, Rule, RuleCode, Taken,
 };
-use crate::time::Date;
+use crate::time::{Date, Month};
 
 mod claims;
 
@@ -65,6 +66,18 @@ pub enum Sort {
     Reversal,
     /// Rights handed on.
     Grant,
+    /// Expired.
+    Expiry,
+}
+
+impl From<Taken> for Sort {
+    fn from(taken: Taken) -> Sort {
+        match taken {
+            Taken::Award => Sort::Award,
+            Taken::Redemption => Sort::Redemption,
+            Taken::Expiry => Sort::Expiry,
+        }
+    }
 }
 
 impl Slip {
@@ -84,6 +97,7 @@ impl Slip {
             Entry::Redemption(e) => (Sort::Redemption, SmolStr::from(e.item.clone()), e.merchant.clone()),
             Entry::Reversal(e) => (Sort::Reversal, SmolStr::from(e.of.clone()), None),
             Entry::Grant(e) => (Sort::Grant, SmolStr::from(e.to.to_string()), None),
+            Entry::Expiry(e) => (Sort::Expiry, SmolStr::from(e.earned_to.to_string()), None),
         };
         part(&what);
         part(place.as_ref().map_or("", OrgCode::as_str));
@@ -95,14 +109,18 @@ impl Slip {
         part(match entry {
             Entry::Award(_) => "award",
             Entry::Redemption(_) => "redemption",
-            Entry::Reversal(e) if e.redemption => "reversal of redemption",
-            Entry::Reversal(_) => "reversal",
+            Entry::Reversal(e) => match e.takes {
+                Taken::Award => "reversal",
+                Taken::Redemption => "reversal of redemption",
+                Taken::Expiry => "reversal of expiry",
+            },
+            Entry::Expiry(_) => "expiry",
             Entry::Grant(_) => "grant",
         });
         let (set, takes) = match entry {
             Entry::Award(e) => (e.repaid, None),
-            Entry::Reversal(e) => (e.debt, Some(if e.redemption { Sort::Redemption } else { Sort::Award })),
-            Entry::Redemption(_) | Entry::Grant(_) => (Points::ZERO, None),
+            Entry::Reversal(e) => (e.debt, Some(e.takes.into())),
+            Entry::Redemption(_) | Entry::Grant(_) | Entry::Expiry(_) => (Points::ZERO, None),
         };
         let mut content = [0; 8];
         hasher.finalize_xof().fill(&mut content);
@@ -110,6 +128,16 @@ impl Slip {
         let (account, points, date) = (entry.account().clone(), entry.points(), entry.date());
         let (reversed, counted) = (false, false);
         Slip { content, author, account, points, sort, date, what, place, reversed, set, takes, counted }
+    }
+
+    /// As what a reversal takes it back; none of what cannot be reversed.
+    pub fn takes_back(&self) -> Option<Taken> {
+        match self.sort {
+            Sort::Award => Some(Taken::Award),
+            Sort::Redemption => Some(Taken::Redemption),
+            Sort::Expiry => Some(Taken::Expiry),
+            Sort::Reversal | Sort::Grant => None,
+        }
     }
 
     /// Whether both are one entry, perhaps written twice.
@@ -215,6 +243,19 @@ impl PointsSummary {
         })
     }
 
+    /// What an account has earned on days up to one, less what was taken back; the document is of that month.
+    pub(crate) fn earned_by(&self, account: &AccountId, month: Month, to: Date) -> Points {
+        // No code sorts before it.
+        let Ok(first) = "!".parse::<RuleCode>() else { return Points::ZERO };
+        let of_account = self.earned.range((account.clone(), first)..).take_while(|((known, _), _)| known == account);
+        let last = match month.cmp(&Month::of(to)) {
+            Ordering::Less => u8::MAX,
+            Ordering::Equal => to.day().unsigned_abs(),
+            Ordering::Greater => 0,
+        };
+        of_account.flat_map(|(_, days)| days).filter(|(day, _)| *day <= last).map(|(_, points)| *points).sum()
+    }
+
     /// The entries of one author under a number, of which a hostile one may have written many: the lowest.
     fn by(&self, request: &RequestId, author: NodeId) -> impl Iterator<Item = &Slip> {
         let further = (request.clone(), author, 0)..=(request.clone(), author, u64::MAX);
@@ -291,7 +332,7 @@ impl PointsSummary {
                     self.auto.entry((e.account.clone(), e.to, author)).or_default().merge(auto);
                 }
             }
-            Entry::Reversal(_) => {}
+            Entry::Reversal(_) | Entry::Expiry(_) => {}
         }
     }
 
@@ -376,12 +417,16 @@ impl PointsSummary {
     ) -> (AccountId, Totals) {
         let points = Points(sign * target.points.0);
         let mut totals = Totals::default();
-        if target.sort == Sort::Redemption {
-            totals.return_redemption(target.author, points);
-            self.unspend(target, points, sign);
-        } else {
-            totals.take_award(target.author, points, Points(sign * reversal.set.0));
-            self.unearn(target, points);
+        match target.sort {
+            Sort::Redemption => {
+                totals.return_redemption(target.author, points);
+                self.unspend(target, points, sign);
+            }
+            Sort::Expiry => totals.expire(target.author, Points(-points.0)),
+            _ => {
+                totals.take_award(target.author, points, Points(sign * reversal.set.0));
+                self.unearn(target, points);
+            }
         }
         if let Some(slip) = self.slip_mut(of, target) {
             slip.reversed = sign > 0;

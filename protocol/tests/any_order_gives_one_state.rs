@@ -14,7 +14,9 @@ use proptest::prelude::*;
 use world::{MERCHANT_CODE, NOW, VILLAGE_CODE, deliver, drained, enrol, key, newborn, org};
 use xiangyue_protocol::record::Record;
 use xiangyue_protocol::replica::{PeerId, Replica};
-use xiangyue_protocol::schema::{Approval, Award, Decline, Entry, Grant, Points, Redemption, Reversal, claim};
+use xiangyue_protocol::schema::{
+    Approval, Award, Decline, Entry, Expiry, Grant, Points, Redemption, Reversal, Taken, claim,
+};
 use xiangyue_protocol::segment::{ChangeId, Sealed, Segment};
 use xiangyue_protocol::summary::Slip;
 use xiangyue_protocol::views::Views;
@@ -43,7 +45,7 @@ struct Step {
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let step = (0usize..3, 0u16..0x600, any::<[bool; 3]>());
+    let step = (0usize..3, 0u16..0x700, any::<[bool; 3]>());
     proptest::collection::vec(step.prop_map(|(author, entry, on)| Step { author, entry, on }), 1..24)
 }
 
@@ -55,6 +57,10 @@ fn record(n: u16) -> Record {
     };
     let claimant = [key(1), key(2)].map(|key| newborn_of(&key))[usize::from((n >> 4) & 1)];
     match n >> 8 {
+        6 => {
+            let Award { request, account, points, date, by, .. } = award(None);
+            Entry::Expiry(Expiry { request, account, points, earned_to: date, date, by }).to_record()
+        }
         0..=2 => entry(n & 0xff).to_record(),
         3 => claim::claim_record(&Award { repaid: Points::ZERO, ..award(None) }),
         4 => Entry::Award(award(Some(Approval { by: "c2".into(), claimant: Some(claimant) }))).to_record(),
@@ -97,8 +103,9 @@ fn entry(n: u16) -> Entry {
             })
         }
         2 => {
-            let (redemption, memo) = (n & 2 != 0, "".into());
-            Entry::Reversal(Reversal { request, of, account, redemption, points, debt: part, date, by, memo })
+            let takes = [Taken::Award, Taken::Redemption, Taken::Expiry][usize::from(n % 3)];
+            let memo = "".into();
+            Entry::Reversal(Reversal { request, of, account, takes, points, debt: part, date, by, memo })
         }
         _ => {
             Entry::Grant(Grant { request, account, points, to: newborn(3, MERCHANT_CODE).node(), date, by, auto: None })

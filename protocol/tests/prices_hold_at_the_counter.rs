@@ -5,19 +5,14 @@
 
 mod world;
 
-use world::{MERCHANT, MERCHANT_CODE, NOW, OTHER, TOWNSHIP, VILLAGE, World, award, grant, item, redeem};
+use world::{MERCHANT, MERCHANT_CODE, NOW, OTHER, TOWNSHIP, VILLAGE, World, award, grant, item, put, redeem};
+use xiangyue_protocol::forms::Row;
 use xiangyue_protocol::forms::points::CONCESSION;
 use xiangyue_protocol::forms::township::PRICE;
-use xiangyue_protocol::forms::{Form, Row, Value};
 use xiangyue_protocol::replica::Mode;
 use xiangyue_protocol::schema::line::parse_lines;
 use xiangyue_protocol::schema::{Points, Redemption};
 use xiangyue_protocol::{Amend, Code, Command, Outcome, PutRequest, Refusal};
-
-fn put(form: &'static Form, values: &[(&str, Value)], amend: Amend) -> Command {
-    let row = Row::new(form, values.iter().cloned()).unwrap();
-    Command::Put(PutRequest { village: None, row, amend })
-}
 
 fn price(option: &str, age: i64, from: &str, points: i64) -> Command {
     let values = [("item", "DYE".into()), ("option", option.into()), ("min_age", age.into()), ("from", from.into())];

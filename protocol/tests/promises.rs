@@ -23,6 +23,7 @@ const PROMISES: &[(u8, &str, &[&str])] = &[
         &[
             "arbitrary_schedules_keep_the_promises::nobody_overspends_and_all_converge",
             "awards_above_a_threshold_want_two_people::approvals_written_apart_are_one_award_and_nobody_overspends",
+            "points_expire_when_a_person_says_so::nobody_overspends_when_nodes_let_points_expire_apart",
             "commands_are_judged::grants_go_to_nodes_that_will_hear_of_them",
             "restored_nodes_stay_frozen::a_restored_node_awards_but_neither_spends_nor_grants_nor_reverses",
             "hostile_peers_do_no_harm::reversals_of_nothing_of_reversals_and_a_second_time_move_no_points",

@@ -50,7 +50,7 @@ fn the_bank_adds_up(town: &Town) {
     assert_eq!(row(&rows, "code", NEIGHBOUR)["gross"], 0);
     let stats = town.township.cli(&["stats"]).ok();
     let total = whole["total"].as_array().unwrap();
-    for (at, key) in [(4, "gross"), (5, "redeemed"), (6, "reversed"), (7, "net")] {
+    for (at, key) in [(4, "gross"), (5, "redeemed"), (6, "reversed"), (7, "expired"), (8, "net")] {
         assert_eq!(total[at], stats[key], "the sum below is the figure of `stats`: {key}");
     }
     let (_, segments) = report(&town.township, &["segments"]);

@@ -10,6 +10,7 @@
 //! | `GET /approvals` | | [`Approvals`] |
 //! | `GET /stats` | [`StatsQuery`] | [`Stats`] |
 //! | `GET /report` | [`ReportQuery`] | [`Report`], or bytes |
+//! | `POST /expire` | [`ExpireRequest`] | [`Expired`] |
 //! | `POST /close` | [`CloseRequest`] | [`Closed`] |
 //! | `GET /docs` | | [`DocList`] |
 //! | `GET /docs/show` | [`DocQuery`] | [`DocContent`] |
@@ -31,6 +32,7 @@ mod approvals;
 mod closing;
 mod commands;
 mod docs;
+mod expiry;
 mod import;
 mod points;
 mod reports;
@@ -42,6 +44,7 @@ pub use approvals::*;
 pub use closing::*;
 pub use commands::*;
 pub use docs::*;
+pub use expiry::*;
 pub use import::*;
 pub use points::*;
 pub use reports::*;

@@ -138,6 +138,11 @@ pub(crate) enum Verb {
         after_help = "Example:\n  xiangyue report\n  xiangyue report settlement --month 2026-11 --out settlement.xlsx"
     )]
     Report(report::Args),
+    /// Take out points that nobody may spend any more by the township's policy; nothing expires by itself
+    #[command(
+        after_help = "Example:\n  xiangyue expire --as-of 2026-04-01 --dry-run\n  xiangyue expire --as-of 2026-04-01 --by W07"
+    )]
+    Expire(super::expire::Expire),
     /// Freeze a month's figures, or open a closed month again (township only)
     #[command(
         after_help = "Example:\n  xiangyue close 2026-10 --by C01 --data ./town\n  xiangyue close 2026-10 --reopen --why 漏报更正 --data ./town"

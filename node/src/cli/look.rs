@@ -222,6 +222,9 @@ impl Show for Stats {
             figure("累计积分", "points, gross", thousands(self.gross.0));
             figure("已兑换（不含已退还）", "points redeemed, less returned", thousands(self.redeemed.0));
             figure("已冲正", "points reversed", thousands(self.reversed.0));
+            if self.expired > Points::ZERO {
+                figure("已过期", "points expired", thousands(self.expired.0));
+            }
             if self.awaiting > Points::ZERO {
                 figure("待审批（未计入）", "awaiting approval, counted nowhere", thousands(self.awaiting.0));
             }

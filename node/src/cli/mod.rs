@@ -7,6 +7,7 @@
 mod approvals;
 mod args;
 mod close;
+mod expire;
 mod forms;
 mod look;
 mod output;
@@ -100,6 +101,7 @@ fn dispatch(session: &Session, command: Verb) -> Outcome {
         Verb::Status => look::status(session),
         Verb::Stats(args) => look::stats(session, &args),
         Verb::Report(args) => report::report(session, args),
+        Verb::Expire(args) => expire::expire(session, args),
         Verb::Close(args) => close::close(session, args),
         Verb::Form(args) => forms::form(session, &args),
         Verb::Put(args) => rows::put(session, args),

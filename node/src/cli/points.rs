@@ -77,6 +77,9 @@ impl Show for Balance {
         points("累计兑换（含已退还）", "redeemed, returned ones included", self.redeemed.0);
         points("　其中冲正退还", "  of it returned", self.returned.0);
         points("冲正扣回", "awards reversed", self.reversed.0);
+        if self.expired > Points::ZERO {
+            points("过期", "expired", self.expired.0);
+        }
         points("欠分", "debt against future awards", self.debt.0);
         let at = moment(self.as_of);
         let mut text = format!("{}{}\n", table.render(), lang.pick(format!("截至 {at}"), format!("as of {at}")));
@@ -137,6 +140,8 @@ fn kind(lang: Lang, kind: LineKind) -> &'static str {
         LineKind::AwardReversed => lang.pick("冲正积分", "award reversed"),
         LineKind::RedemptionReversed => lang.pick("冲正兑换", "redemption reversed"),
         LineKind::Grant => lang.pick("授予额度", "grant"),
+        LineKind::Expiry => lang.pick("过期", "expired"),
+        LineKind::ExpiryReversed => lang.pick("冲正过期", "expiry reversed"),
     }
 }
 
@@ -194,6 +199,7 @@ mod tests {
             earned: Points(1_300),
             redeemed: Points(95),
             reversed: Points::ZERO,
+            expired: Points::ZERO,
             returned: Points::ZERO,
             debt: Points::ZERO,
             as_of: Millis(1_611_590_400_000),

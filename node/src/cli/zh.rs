@@ -156,8 +156,10 @@ const FORMS: [(&str, &str); 22] = [
     ("inbox", "查看各处分别写入、等待裁定的内容"),
 ];
 
-/// Texts of the commands for awards that wait for a second person.
-const APPROVALS: [(&str, &str); 8] = [
+/// Texts of the commands for awards that wait for a second person, and for points that expire.
+const APPROVALS: [(&str, &str); 10] = [
+    ("expire", "按镇里的积分有效期扣除到期积分；不会自动过期"),
+    ("expire:as_of", "截至日期，不能晚于今天"),
     ("approvals", "查看待第二人审批的加分"),
     ("approve", "审批通过一笔加分；须由经办人以外的人"),
     ("approve:request", "该笔加分的凭证号"),

@@ -7,6 +7,7 @@
 pub(crate) mod sample;
 
 use askama::Template;
+use xiangyue_protocol::schema::Points;
 use xiangyue_protocol::{Code, OrgCode, Refusal};
 
 use crate::api::types::{GoldenRow, Hold, Scope, Stats, Status, VillageStatus, clock_off};
@@ -127,13 +128,16 @@ fn figures(lang: Lang, stats: &Stats) -> Vec<Figure> {
     if stats.horizon.scope == Scope::Merchant {
         return vec![figure(lang.pick("在本商户兑换", "Redeemed here"), thousands(stats.redeemed.0))];
     }
-    vec![
+    let expired = figure(lang.pick("已过期", "Expired"), thousands(stats.expired.0));
+    let mut figures = vec![
         figure(lang.pick("储值户", "Depositors"), count(stats.depositors)),
         figure(lang.pick("累计积分", "Points, gross"), thousands(stats.gross.0)),
         figure(lang.pick("已兑换（不含已退还）", "Redeemed, less returned"), thousands(stats.redeemed.0)),
         figure(lang.pick("已冲正", "Reversed"), thousands(stats.reversed.0)),
-        figure(lang.pick("净积分", "Points, net"), thousands(stats.net.0)),
-    ]
+    ];
+    figures.extend((stats.expired > Points::ZERO).then_some(expired));
+    figures.push(figure(lang.pick("净积分", "Points, net"), thousands(stats.net.0)));
+    figures
 }
 
 fn further(lang: Lang, stats: &Stats) -> Vec<Figure> {

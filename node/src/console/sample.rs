@@ -133,6 +133,7 @@ pub(crate) fn stats() -> Stats {
         gross: Points(1_042_549),
         redeemed: Points(87_816),
         reversed: Points(1_204),
+        expired: Points::ZERO,
         awaiting: Points::ZERO,
         net: Points(953_529),
         debt: Points(12),

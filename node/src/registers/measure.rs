@@ -39,6 +39,7 @@ measures! {
     PointsGross Happens "points_gross" "累计积分" "points, gross" "L3";
     PointsRedeemed Happens "points_redeemed" "兑换积分" "points redeemed" "L7";
     PointsReversed Happens "points_reversed" "冲正积分" "points reversed" "L3";
+    PointsExpired Happens "points_expired" "过期积分" "points expired" "L3";
     Redemptions Happens "redemptions" "兑换笔数" "redemptions" "L7 L10";
     Communities Stands "communities" "社区" "communities" "Q1";
     Centres Stands "centres" "综治中心" "governance centres" "Q10";

@@ -17,6 +17,7 @@ pub(super) fn tally(replica: &Replica, id: &DocId, points: &PointsSummary) -> Ta
         tally.add(cell(Measure::PointsGross), totals.earned.0);
         tally.add(cell(Measure::PointsRedeemed), totals.redeemed.0);
         tally.add(cell(Measure::PointsReversed), totals.reversed.0);
+        tally.add(cell(Measure::PointsExpired), totals.expired.0);
     }
     for ((..), spent) in points.spent.iter().filter(|((account, ..), _)| own(account)) {
         tally.add(cell(Measure::Redemptions), spent.count);

@@ -19,12 +19,13 @@ pub(super) struct Sums<'r> {
     pub(super) gross: Points,
     pub(super) redeemed: Points,
     pub(super) reversed: Points,
+    pub(super) expired: Points,
     pub(super) redemptions: u64,
     pub(super) awaiting: Points,
 }
 
 /// The keys of the columns that [`Sums::cells`] fills.
-pub(super) const SUMMED: [&str; 6] = ["gross", "redeemed", "reversed", "net", "redemptions", "awaiting"];
+pub(super) const SUMMED: [&str; 7] = ["gross", "redeemed", "reversed", "expired", "net", "redemptions", "awaiting"];
 
 pub(super) fn columns() -> Vec<ReportColumn> {
     vec![
@@ -32,6 +33,7 @@ pub(super) fn columns() -> Vec<ReportColumn> {
         number_column("gross", "累计积分", "points, gross"),
         number_column("redeemed", "兑换积分", "points redeemed"),
         number_column("reversed", "冲正积分", "points reversed"),
+        number_column("expired", "过期积分", "points expired"),
         number_column("net", "净积分", "points, net"),
         number_column("redemptions", "兑换次数", "redemptions"),
         number_column("awaiting", "待审批积分（未计入）", "points awaiting approval, counted nowhere"),
@@ -40,12 +42,13 @@ pub(super) fn columns() -> Vec<ReportColumn> {
 
 impl Sums<'_> {
     pub(super) fn cells(&self) -> Vec<ReportCell> {
-        let net = self.gross - self.redeemed - self.reversed;
+        let net = self.gross - self.redeemed - self.reversed - self.expired;
         vec![
             count(self.active.len()),
             count(self.gross.0),
             count(self.redeemed.0),
             count(self.reversed.0),
+            count(self.expired.0),
             count(net.0),
             count(self.redemptions),
             count(self.awaiting.0),
@@ -62,7 +65,7 @@ pub(super) fn sums<'r, K: Ord>(
     let mut all: BTreeMap<K, Sums<'r>> = BTreeMap::new();
     for part in parts(replica, month) {
         for (whose, totals) in part.totals() {
-            let moved = [totals.earned, totals.redeemed, totals.reversed];
+            let moved = [totals.earned, totals.redeemed, totals.reversed, totals.expired];
             let Some(key) = key(part.month, whose).filter(|_| moved.iter().any(|points| *points != Points::ZERO))
             else {
                 continue;
@@ -72,6 +75,7 @@ pub(super) fn sums<'r, K: Ord>(
             sums.gross += totals.earned;
             sums.redeemed += totals.redeemed;
             sums.reversed += totals.reversed;
+            sums.expired += totals.expired;
         }
         for spending in part.spendings().filter(|spending| spending.spent.count > 0) {
             if let Some(key) = key(part.month, spending.whose) {

@@ -96,6 +96,7 @@ pub fn balance(replica: &Replica, account: &AccountId, as_of: Millis) -> Result<
         earned: totals.earned,
         redeemed: totals.redeemed + returned,
         reversed: totals.reversed,
+        expired: totals.expired,
         returned,
         debt: totals.debt(),
         as_of,

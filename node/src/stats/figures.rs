@@ -34,6 +34,7 @@ struct Gathered {
     gross: BTreeMap<OrgCode, Points>,
     redeemed: Points,
     reversed: Points,
+    expired: Points,
     awaiting: Points,
     debt: Points,
     deeds: Deeds,
@@ -71,8 +72,9 @@ pub fn township(replica: &Replica, month: Option<Month>, now: Millis, freshness:
         gross,
         redeemed: gathered.redeemed,
         reversed: gathered.reversed,
+        expired: gathered.expired,
         awaiting: gathered.awaiting,
-        net: gross - gathered.redeemed - gathered.reversed,
+        net: gross - gathered.redeemed - gathered.reversed - gathered.expired,
         debt: gathered.debt,
         accounts_negative: views.overspent().count() as u64,
         merchants: merchant_rows(replica, &gathered),
@@ -87,6 +89,7 @@ impl Gathered {
             *self.gross.entry(part.id.org.clone()).or_default() += totals.earned;
             self.redeemed += totals.redeemed;
             self.reversed += totals.reversed;
+            self.expired += totals.expired;
             self.debt += totals.debt();
         }
         self.awaiting += part.waiting().map(|(_, points)| points).sum();

@@ -28,13 +28,16 @@ impl<'r> Step<'r> {
             Sort::Award => (LineKind::Award, slip.points),
             Sort::Redemption => (LineKind::Redemption, Points(-slip.points.0)),
             Sort::Reversal => {
-                let takes_award = slip.takes != Some(Sort::Redemption);
-                let kind = if takes_award { LineKind::AwardReversed } else { LineKind::RedemptionReversed };
-                let points = if takes_award { Points(-slip.points.0) } else { slip.points };
+                let (kind, points) = match slip.takes {
+                    Some(Sort::Redemption) => (LineKind::RedemptionReversed, slip.points),
+                    Some(Sort::Expiry) => (LineKind::ExpiryReversed, slip.points),
+                    _ => (LineKind::AwardReversed, Points(-slip.points.0)),
+                };
                 // Until the entry that it takes back is here, a reversal counts nothing.
                 (kind, if slip.counted { points } else { Points::ZERO })
             }
             Sort::Grant => (LineKind::Grant, slip.points),
+            Sort::Expiry => (LineKind::Expiry, Points(-slip.points.0)),
         };
         let change = match kind {
             LineKind::Grant if partial && slip.what == me.to_string() => points,

@@ -111,6 +111,7 @@ pub const ALL: &[&Form] = &[
     // What the township sets.
     &township::MERCHANT,
     &township::PRICE,
+    &points::VALIDITY,
     &township::BOARD,
     &township::INDEX_SCHEME,
     &township::INDEX_WEIGHT,
@@ -222,6 +223,15 @@ mod tests {
             assert!(form.fields.len() + 5 <= limits::FIELDS, "{}", form.name);
             assert!(form.fields.iter().all(|field| field.name.len() <= limits::NAME_BYTES), "{}", form.name);
             assert!(!["kind", "version", "by", "why", "void", "village"].iter().any(|own| form.at(own).is_some()));
+        }
+    }
+
+    #[test]
+    fn no_form_is_called_like_a_record_that_is_no_row() {
+        let entries = ["award", "approval", "claim", "decline", "redemption", "reversal", "grant", "ask", "expiry"];
+        let facts = ["org", "node", "revocation", "rule", "item", "account"];
+        for kind in entries.iter().chain(&facts) {
+            assert!(find(kind).is_none(), "{kind}");
         }
     }
 

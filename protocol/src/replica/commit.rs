@@ -16,10 +16,10 @@ use crate::mutant::Mutant;
 use crate::org::{Level, OrgCode};
 use crate::record::{Record, limits};
 use crate::schema::{
-    Account, AccountId, Approval, Award, Entry, Grant, Points, Redemption, RequestId, Reversal, Revocation, Rule,
+    Account, AccountId, Approval, Award, Entry, Grant, Points, Redemption, RequestId, Reversal, Revocation, Rule, Taken,
 };
 use crate::segment::{Header, Segment};
-use crate::summary::{Fact, PointsSummary, Slip, Sort, Summary};
+use crate::summary::{Fact, PointsSummary, Slip, Summary};
 use crate::time::{Date, Millis, Month};
 
 /// Changes that go into one segment.
@@ -185,6 +185,7 @@ impl Replica {
             Command::Redeem(redemption) => self.redeem(redemption, today, undo),
             Command::Reverse(request) => self.reverse(request, today, undo),
             Command::Grant(request) => self.grant(request, today, undo),
+            Command::Expire(request) => self.expire(request, today, undo),
         }
     }
 
@@ -417,20 +418,19 @@ impl Replica {
             true => Refusal::new(Code::NotReversible, &request.of),
             false => Refusal::new(Code::UnknownEntry, &request.of),
         };
-        let own = |slip: &Slip| written(slip) && matches!(slip.sort, Sort::Award | Sort::Redemption);
+        let own = |slip: &Slip| written(slip) && slip.takes_back().is_some();
         let found = self.slips(&request.of).filter(|(_, slip)| own(slip)).min_by_key(|(_, slip)| slip.reversed);
         let (id, slip) = found.map(|(id, slip)| (id.clone(), slip.clone())).ok_or_else(unknown)?;
-        let redemption = slip.sort == Sort::Redemption;
-        let debt = if redemption {
-            Points::ZERO
-        } else {
-            escrow::debt(&self.views.totals(&slip.account), self.node, slip.points)
+        let takes = slip.takes_back().ok_or_else(unknown)?;
+        let debt = match takes {
+            Taken::Award => escrow::debt(&self.views.totals(&slip.account), self.node, slip.points),
+            Taken::Redemption | Taken::Expiry => Points::ZERO,
         };
         let entry = Entry::Reversal(Reversal {
             request: request.request.clone(),
             of: request.of.clone(),
             account: slip.account,
-            redemption,
+            takes,
             points: slip.points,
             debt,
             date: request.date,
@@ -522,6 +522,6 @@ fn not_before(date: Date, account: &Account) -> Result<(), Refusal> {
     Err(Refusal::new(Code::BeforeOpening, format_args!("{date} < {}", account.opened)))
 }
 
-fn not_future(date: Date, today: Date) -> Result<(), Refusal> {
+pub(super) fn not_future(date: Date, today: Date) -> Result<(), Refusal> {
     if date > today { Err(Refusal::new(Code::FutureDate, format_args!("{date} > {today}"))) } else { Ok(()) }
 }

@@ -26,6 +26,7 @@ use crate::views::Views;
 
 mod claims;
 mod commit;
+mod expire;
 mod grant;
 mod keys;
 mod price;
@@ -40,6 +41,7 @@ mod staged;
 mod standing;
 
 pub use commit::Mode;
+pub use expire::Expiring;
 pub use grant::GrantStatus;
 use grant::Review;
 pub use keys::KeyRing;

@@ -80,8 +80,8 @@ pub struct Reversal {
     pub of: RequestId,
     /// Whose entry it was.
     pub account: AccountId,
-    /// True when a redemption is taken back (points return), false when an award is (points go).
-    pub redemption: bool,
+    /// What sort of entry is taken back.
+    pub takes: Taken,
     /// How much: all of the reversed entry.
     pub points: Points,
     /// The part of a reversed award that had been spent: a debt against future awards. Set by the node.
@@ -92,6 +92,50 @@ pub struct Reversal {
     pub by: SmolStr,
     /// Why.
     pub memo: SmolStr,
+}
+
+/// What a reversal takes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Taken {
+    /// An award: points go.
+    Award,
+    /// A redemption: points return.
+    Redemption,
+    /// Points that had expired: they return.
+    Expiry,
+}
+
+impl Taken {
+    fn as_str(self) -> &'static str {
+        match self {
+            Taken::Award => "award",
+            Taken::Redemption => "redemption",
+            Taken::Expiry => "expiry",
+        }
+    }
+
+    fn parse(text: &str) -> Option<Taken> {
+        [Taken::Award, Taken::Redemption, Taken::Expiry].into_iter().find(|taken| taken.as_str() == text)
+    }
+}
+
+/// Points that nobody may spend any more, taken from the rights of the node that writes it (article L3). A person has
+/// asked for it; no clock does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Expiry {
+    /// Its number, which the node makes.
+    pub request: RequestId,
+    /// Whose points.
+    pub account: AccountId,
+    /// How many.
+    pub points: Points,
+    /// The last day on which they may have been earned.
+    pub earned_to: Date,
+    /// As of which day.
+    pub date: Date,
+    /// Code of the clerk.
+    pub by: SmolStr,
 }
 
 /// Spending rights over an account's points handed from the writing node to another.
@@ -196,6 +240,8 @@ pub enum Entry {
     Reversal(Reversal),
     /// Rights handed on.
     Grant(Grant),
+    /// Expired.
+    Expiry(Expiry),
 }
 
 impl Entry {
@@ -206,6 +252,7 @@ impl Entry {
             Entry::Redemption(e) => &e.request,
             Entry::Reversal(e) => &e.request,
             Entry::Grant(e) => &e.request,
+            Entry::Expiry(e) => &e.request,
         }
     }
 
@@ -216,6 +263,7 @@ impl Entry {
             Entry::Redemption(e) => &e.account,
             Entry::Reversal(e) => &e.account,
             Entry::Grant(e) => &e.account,
+            Entry::Expiry(e) => &e.account,
         }
     }
 
@@ -226,6 +274,7 @@ impl Entry {
             Entry::Redemption(e) => e.points,
             Entry::Reversal(e) => e.points,
             Entry::Grant(e) => e.points,
+            Entry::Expiry(e) => e.points,
         }
     }
 
@@ -236,6 +285,7 @@ impl Entry {
             Entry::Redemption(e) => e.date,
             Entry::Reversal(e) => e.date,
             Entry::Grant(e) => e.date,
+            Entry::Expiry(e) => e.date,
         }
     }
 
@@ -280,11 +330,12 @@ impl Entry {
             Entry::Reversal(e) => {
                 let record = head("reversal")
                     .text("of", e.of.clone())
-                    .text("what", if e.redemption { "redemption" } else { "award" })
+                    .text("what", e.takes.as_str())
                     .text("by", e.by.clone())
                     .text("memo", e.memo.clone());
                 if e.debt > Points::ZERO { record.int("debt", e.debt.0) } else { record }
             }
+            Entry::Expiry(e) => head("expiry").text("earned_to", e.earned_to.to_string()).text("by", e.by.clone()),
             Entry::Grant(e) => {
                 let record = head("grant").text("to", e.to.to_string()).text("by", e.by.clone());
                 match e.auto.map(Auto::name_and_number) {
@@ -345,13 +396,13 @@ impl Entry {
             }
             "reversal" => {
                 let of = record.get_text("of")?.parse().ok()?;
-                let redemption = match record.get_text("what")?.as_str() {
-                    "redemption" => true,
-                    "award" => false,
-                    _ => return None,
-                };
+                let takes = Taken::parse(record.get_text("what")?)?;
                 let debt = part("debt")?;
-                Entry::Reversal(Reversal { request, of, account, redemption, points, debt, date, by, memo })
+                Entry::Reversal(Reversal { request, of, account, takes, points, debt, date, by, memo })
+            }
+            "expiry" => {
+                let earned_to = parse_date(record.get_text("earned_to")?).ok()?;
+                Entry::Expiry(Expiry { request, account, points, earned_to, date, by })
             }
             "grant" => {
                 let to = record.get_text("to")?.parse().ok()?;

@@ -21,7 +21,7 @@ pub mod rules;
 pub use accounts::Account;
 pub use claim::Decline;
 pub use directory::{NodeEntry, Org, Revocation};
-pub use ledger::{Approval, Ask, Auto, Award, Entry, Grant, Redemption, Reversal};
+pub use ledger::{Approval, Ask, Auto, Award, Entry, Expiry, Grant, Redemption, Reversal, Taken};
 pub use line::Line;
 pub use rules::{Item, Rule};
 

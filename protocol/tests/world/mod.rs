@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
+use xiangyue_protocol::forms::{Form, Row, Value};
 use xiangyue_protocol::frame::Frame;
 use xiangyue_protocol::pieces::{Crowd, Pieces};
 use xiangyue_protocol::replica::{Alarm, Effect, Member, Mode, PeerId, Replica};
@@ -13,7 +14,8 @@ use xiangyue_protocol::schema::{
 };
 use xiangyue_protocol::segment::{Sealed, Segment};
 use xiangyue_protocol::{
-    Actor, Code, Command, DocId, GrantRequest, Millis, NodeId, OrgCode, Outcome, Refusal, ReverseRequest, Verdict,
+    Actor, Amend, Code, Command, DocId, GrantRequest, Millis, NodeId, OrgCode, Outcome, PutRequest, Refusal,
+    ReverseRequest, Verdict,
 };
 
 /// 2021-01-20 08:00 in China.
@@ -112,6 +114,12 @@ pub(crate) fn approved_above(code: &str, points: i64, above: i64) -> Command {
 pub(crate) fn verdict(request: &str, by: &str, declined: Option<&str>) -> Command {
     let request = request.parse().unwrap();
     Command::Judge(Verdict { request, by: by.into(), declined: declined.map(Into::into) })
+}
+
+/// A row of a form, of the township or of the node's own village.
+pub(crate) fn put(form: &'static Form, values: &[(&str, Value)], amend: Amend) -> Command {
+    let row = Row::new(form, values.iter().cloned()).unwrap();
+    Command::Put(PutRequest { village: None, row, amend })
 }
 
 pub(crate) fn item(code: &str, price: i64) -> Command {

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use xiangyue_protocol::doc::Doc;
 use xiangyue_protocol::record::Record;
 use xiangyue_protocol::replica::Replica;
-use xiangyue_protocol::schema::{AccountId, Entry, Points};
+use xiangyue_protocol::schema::{AccountId, Entry, Points, Taken};
 use xiangyue_protocol::summary::{Sort, Summary};
 use xiangyue_protocol::{Command, DocId, Kind, Level, NodeId, Outcome, Refusal};
 
@@ -60,10 +60,11 @@ pub(super) fn check_written(
         broken.broke(3, "once", format!("node {n} writes {key} to {doc}, which counts for nothing"));
     }
     let Some(Entry::Reversal(reversal)) = entry else { return };
+    let redeemed = reversal.takes == Taken::Redemption;
     let target = shadow.op(n, reversal.of.as_str());
     let sound = target.is_some_and(|op| match &op.act {
-        Act::Award(account, points, _) => same(reversal.redemption, false, account, *points, reversal),
-        Act::Redeem(account, points) => same(reversal.redemption, true, account, *points, reversal),
+        Act::Award(account, points, _) => same(redeemed, false, account, *points, reversal),
+        Act::Redeem(account, points) => same(redeemed, true, account, *points, reversal),
         _ => false,
     });
     if !sound {

@@ -319,7 +319,10 @@ fn check_totals(broken: &mut Broken, n: usize, account: &AccountId, totals: &Tot
             broken.broke(2, "rights", format!("{account} at node {n}: {what}: {sums:?}, written {:?}", book.sums));
         }
     };
-    check(totals.available() - totals.debt() == earned - redeemed - reversed, "rights and balance differ");
+    check(
+        totals.available() - totals.debt() == earned - redeemed - reversed - totals.expired,
+        "rights and balance differ",
+    );
     check(earned <= book.sums.earned, "more earned than was written");
     check(redeemed >= Points::ZERO, "a redemption was taken back that is not here");
     check(reversed >= Points::ZERO && reversed <= earned, "an award was taken back that is not here");

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use smol_str::SmolStr;
 use xiangyue_protocol::forms::Marks;
 use xiangyue_protocol::replica::Replica;
-use xiangyue_protocol::schema::{AccountId, Entry, Points};
+use xiangyue_protocol::schema::{AccountId, Entry, Points, Taken};
 use xiangyue_protocol::segment::{Header, Segment};
 use xiangyue_protocol::summary::{Slip, Summary};
 use xiangyue_protocol::{Actor, Amend, Command, Date, DocId, NodeId};
@@ -40,12 +40,13 @@ impl Act {
             Some(Entry::Grant(e)) => Act::Grant(e.account, e.points, e.to, e.date),
             Some(Entry::Reversal(e)) => Act::Reverse {
                 of: e.of.into(),
-                redemption: e.redemption,
+                redemption: e.takes != Taken::Award,
                 account: e.account,
                 points: e.points,
                 debt: e.debt,
             },
-            None => Act::Fact,
+            // Clerks of the simulator let nothing expire yet.
+            Some(Entry::Expiry(_)) | None => Act::Fact,
         }
     }
 
@@ -113,6 +114,7 @@ pub fn key_of(command: &Command) -> SmolStr {
             request.row.clone().at(version).to_record().key
         }
         Command::Award(award) => award.request.clone().into(),
+        Command::Expire(request) => request.account.clone().into(),
         // Clerks of the simulator approve nothing yet.
         Command::Judge(verdict) => verdict.request.clone().into(),
         Command::Redeem(redemption) => redemption.request.clone().into(),

@@ -185,7 +185,7 @@ fn command(entry: Entry) -> Option<Command> {
     match entry {
         Entry::Award(award) => Some(Command::Award(award)),
         Entry::Redemption(redemption) => Some(Command::Redeem(redemption)),
-        Entry::Reversal(_) | Entry::Grant(_) => None,
+        Entry::Reversal(_) | Entry::Grant(_) | Entry::Expiry(_) => None,
     }
 }
 
@@ -195,11 +195,12 @@ fn balances(replica: &Replica, lang: Lang) -> Table {
         let totals = views.totals(account);
         let stranded = views.stranded(account);
         let available = totals.available() - stranded;
-        let figures = [available, totals.earned, totals.redeemed, totals.reversed, totals.debt(), stranded];
+        let figures =
+            [available, totals.earned, totals.redeemed, totals.reversed, totals.expired, totals.debt(), stranded];
         let head = [Cell::text(account.as_str()), Cell::text(village.as_str())];
         head.into_iter().chain(figures.map(|points| Cell::Number(points.0))).collect()
     });
-    let zh = vec!["账户", "村", "可用积分", "累计积分", "已兑换", "已冲正", "欠分", "滞留积分"];
-    let en = vec!["account", "village", "available", "earned", "redeemed", "reversed", "debt", "stranded"];
+    let zh = vec!["账户", "村", "可用积分", "累计积分", "已兑换", "已冲正", "已过期", "欠分", "滞留积分"];
+    let en = vec!["account", "village", "available", "earned", "redeemed", "reversed", "expired", "debt", "stranded"];
     Table { headers: lang.pick(zh, en), rows: rows.collect() }
 }

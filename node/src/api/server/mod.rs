@@ -8,6 +8,7 @@ mod approvals;
 mod auth;
 mod close;
 mod docs;
+mod expiry;
 mod export;
 mod import;
 mod metrics;
@@ -100,6 +101,7 @@ fn router(services: Services, token: String) -> Router {
         .route("/docs/history", get(docs::history))
         .route("/export", get(export::export))
         .route("/report", get(reports::report))
+        .route("/expire", post(expiry::expire))
         .route("/close", post(close::close))
         .route("/forms", get(rows::forms))
         .route("/rows", get(rows::list).post(rows::put))

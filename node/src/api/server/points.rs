@@ -167,7 +167,7 @@ fn with_remarks(engine: &Handle, mut statement: Statement, sources: Vec<(DocId, 
                 Entry::Award(award) => award.memo,
                 Entry::Reversal(reversal) => reversal.memo,
                 Entry::Redemption(redemption) if !redemption.lines.is_empty() => lines_text(&redemption.lines).into(),
-                Entry::Redemption(_) | Entry::Grant(_) => continue,
+                Entry::Redemption(_) | Entry::Grant(_) | Entry::Expiry(_) => continue,
             };
             remarks.insert((doc.clone(), mark), (memo, approved_by));
         }

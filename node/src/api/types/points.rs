@@ -21,7 +21,8 @@ pub struct Balance {
     pub holder: Option<HolderKind>,
     /// Which rules apply; none where the register is not held.
     pub cohort: Option<Cohort>,
-    /// Points that can be spent somewhere: earned less redeemed less reversed less stranded.
+    /// Points that can be spent somewhere: earned less redeemed less reversed less expired less
+    /// stranded.
     pub available: Points,
     /// The part that this node may spend.
     pub held_here: Points,
@@ -36,6 +37,9 @@ pub struct Balance {
     pub redeemed: Points,
     /// Sum of reversed awards.
     pub reversed: Points,
+    /// Sum of points expired, less those given back.
+    #[serde(default)]
+    pub expired: Points,
     /// Sum of reversed redemptions, points given back.
     pub returned: Points,
     /// Reversed awards that had been spent already: a debt against future awards.
@@ -123,6 +127,10 @@ pub enum LineKind {
     RedemptionReversed,
     /// Spending rights moved to another node; the balance stays.
     Grant,
+    /// Points expired.
+    Expiry,
+    /// Expired points given back.
+    ExpiryReversed,
 }
 
 /// One line of a statement.

@@ -111,10 +111,13 @@ pub struct Stats {
     pub redeemed: Points,
     /// Sum of reversed awards.
     pub reversed: Points,
+    /// Points expired, less those given back (L3).
+    #[serde(default)]
+    pub expired: Points,
     /// Points that wait for a second person and count nowhere yet (L3).
     #[serde(default)]
     pub awaiting: Points,
-    /// Gross less redeemed less reversed, with returned redemptions added back (L3).
+    /// Gross less redeemed less reversed less expired, with returned redemptions added back (L3).
     pub net: Points,
     /// Sum of debts.
     pub debt: Points,
