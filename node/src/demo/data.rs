@@ -7,6 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use xiangyue_protocol::forms::organisation::TERM;
+use xiangyue_protocol::forms::township::PRICE;
 use xiangyue_protocol::forms::{Row, Value};
 use xiangyue_protocol::schema::{Account, AccountId, Item, Points, Rule};
 use xiangyue_protocol::{Code, Command, Date, OrgCode, Refusal};
@@ -40,6 +41,8 @@ pub(crate) struct DemoFiles {
     pub merchant_name: String,
     /// Rules and redemption items, for the township's node.
     pub rules: PathBuf,
+    /// The price list of what is priced by option and age, for the township's node.
+    pub prices: PathBuf,
     /// The files of each village, for its node.
     pub villages: Vec<VillageFiles>,
     /// The account of the child with the most check-ins (article L6).
@@ -82,6 +85,8 @@ pub(crate) fn generate(seed: u64, out: &Path) -> Result<DemoFiles, Refusal> {
     make_folder(out)?;
     let rules = out.join("rules.csv");
     write_csv(&rules, &Sort::Rules.headers_zh(), rule_book()?)?;
+    let prices = out.join("prices.csv");
+    write_csv(&prices, &Sort::Form(&PRICE).headers_zh(), price_list()?)?;
     let weights: usize = town::VILLAGES.iter().map(|village| village.weight).sum();
     let mut villages = Vec::new();
     let mut child = None;
@@ -103,6 +108,7 @@ pub(crate) fn generate(seed: u64, out: &Path) -> Result<DemoFiles, Refusal> {
         merchant,
         merchant_name: town::STATION_NAME.to_owned(),
         rules,
+        prices,
         villages,
         child: child.ok_or_else(|| Refusal::new(Code::MissingValue, "village"))?,
     })
@@ -125,6 +131,16 @@ fn rule_book() -> Result<Vec<Vec<Cell>>, Refusal> {
         commands.push(Command::Item(Item { code, price, effective_from: RULES_FROM }));
     }
     Ok(commands.iter().filter_map(cells).collect())
+}
+
+fn price_list() -> Result<Vec<Vec<Cell>>, Refusal> {
+    let row = |(option, age, points): &(&str, u16, i64)| {
+        let (option, from) = (("option", (*option).into()), ("from", RULES_FROM.into()));
+        let values = [("item", town::DYE.into()), option, ("min_age", i64::from(*age).into()), from];
+        let row = Row::new(&PRICE, values.into_iter().chain([("points", (*points).into())]))?;
+        Ok(row_cells(None, &row, Lang::Zh))
+    };
+    town::DYE_PRICES.iter().map(row).collect()
 }
 
 /// Writes a village's files. Villages keep them differently, as villages do.
@@ -181,7 +197,8 @@ impl Style {
     }
 
     fn redemption_row(self, mut row: Vec<Cell>) -> Vec<Cell> {
-        if let (true, Some(merchant @ Cell::Text(_))) = (self.chinese, row.last_mut()) {
+        let station = Cell::text(town::STATION);
+        for merchant in row.iter_mut().filter(|cell| self.chinese && **cell == station) {
             *merchant = Cell::text(town::STATION_NAME);
         }
         row

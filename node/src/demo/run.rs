@@ -40,7 +40,7 @@ pub fn demo(_config: &Config, options: &DemoOptions, report: &mut dyn FnMut(&Dem
     let mut golden = golden_rows(&stats, &files);
     let facts = partition::play(&town, &stats, &bars)?;
     if options.article {
-        golden.extend(article::golden(&town, options.seed, &folder.join("article"), &bars)?);
+        golden.extend(article::golden(&town, &files, options.seed, &folder.join("article"), &bars)?);
     }
     let after = town.stats()?;
     let converged = town.equal_nodes()? == town.nodes().count() as u64 - 1;

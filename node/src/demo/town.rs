@@ -65,7 +65,7 @@ impl Town {
 
     /// Imports the rule book at the township and each village's files at the village.
     pub(super) fn import(&self, files: &DemoFiles, bars: &Bars) -> Result<u64, Refusal> {
-        let rules = import_at(&self.township, std::slice::from_ref(&files.rules))?;
+        let rules = import_at(&self.township, &[files.rules.clone(), files.prices.clone()])?;
         self.converge(bars, "规则下发到各节点", "rule book to all nodes")?;
         let bar = bars.begin("各村导入账户、积分、兑换", "villages import their files", files.villages.len() as u64);
         let work: Mutex<Vec<(&Node, &VillageFiles)>> = Mutex::new(self.villages.iter().zip(&files.villages).collect());

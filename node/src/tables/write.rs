@@ -96,7 +96,8 @@ fn redemption_cells(redemption: &Redemption) -> Vec<Cell> {
         Cell::Date(redemption.date),
         Cell::text(redemption.account.as_str()),
         Cell::text(redemption.item.as_str()),
-        Cell::points(redemption.points),
+        // What the node is to find by its price list stays empty.
+        if redemption.points == Points::ZERO { Cell::Empty } else { Cell::points(redemption.points) },
         redemption.merchant.as_ref().map_or(Cell::Empty, |merchant| Cell::text(merchant.as_str())),
         Cell::may(&lines_text(&redemption.lines)),
     ]

@@ -1,6 +1,6 @@
 //! A township's node of the article's demo, and what its reports say.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde_json::Value;
@@ -161,6 +161,16 @@ impl Told {
             words.iter().all(|word| row.iter().any(|cell| *cell == ReportCell::Text((*word).into())))
         };
         i64::try_from(self.0.rows.iter().filter(has).count()).unwrap_or(i64::MAX)
+    }
+
+    /// How many different texts stand in a column.
+    pub(super) fn distinct(&self, key: &str) -> i64 {
+        let at = self.0.columns.iter().position(|column| column.key == key);
+        let cells = self.0.rows.iter().filter_map(|row| match row.get(at?) {
+            Some(ReportCell::Text(text)) => Some(text.as_str()),
+            _ => None,
+        });
+        i64::try_from(cells.collect::<BTreeSet<_>>().len()).unwrap_or(i64::MAX)
     }
 
     /// How many rows it has.

@@ -1,21 +1,70 @@
-//! Lucheng beside its points (article L5, L12, L13): entered at the villages themselves.
+//! Lucheng's figures that the short demo leaves out (article L1, L4, L5, L7–L9, L12, L13). What is not points is entered at
+//! the villages themselves.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use xiangyue_protocol::Refusal;
-use xiangyue_protocol::forms::{events, people};
+use xiangyue_protocol::forms::{events, people, township};
 
-use super::super::processes::Node;
+use super::super::data::DemoFiles;
+use super::super::processes::{Node, refusal};
 use super::super::progress::Bars;
 use super::super::town::{Town, import_at};
 use super::hub::{Told, at_least, equal};
 use super::sheets::{Sheets, code, day, number};
-use crate::api::types::GoldenRow;
+use crate::api::types::{GoldenRow, LineKind, Statement};
 
+/// Points from which on an account is an exemplar; the article gives none.
+const EXEMPLAR: &str = "500";
+/// What the care station's agreement says a point is worth, in fen; the article gives none.
+const AGREED_FEN: i64 = 80;
 const YOUTHS: usize = 93;
 const ELDERS: usize = 11;
 
-pub(super) fn golden(town: &Town, folder: &Path, bars: &Bars) -> Result<Vec<GoldenRow>, Refusal> {
+pub(super) fn golden(town: &Town, files: &DemoFiles, folder: &Path, bars: &Bars) -> Result<Vec<GoldenRow>, Refusal> {
+    let mut rows = bank(town, files, folder)?;
+    rows.extend(volunteers(town, folder, bars)?);
+    Ok(rows)
+}
+
+/// What the Civilization Bank's own records say: exemplars, segments, classes, partner units, the care station.
+fn bank(town: &Town, files: &DemoFiles, folder: &Path) -> Result<Vec<GoldenRow>, Refusal> {
+    let mut agreement = Sheets::default();
+    let values = [
+        ("merchant", files.merchant.as_str().into()),
+        ("from", "2019-01-01".into()),
+        ("point_worth", AGREED_FEN.into()),
+    ];
+    agreement.own(&township::MERCHANT, &values)?;
+    agreement
+        .write(&folder.join("merchant"), &mut |path, _| import_at(&town.township, &[path.to_owned()]).map(|_| ()))?;
+    let exemplars = Told::of(&town.township, "exemplars", &[("threshold", EXEMPLAR)])?;
+    let (segments, settled) = (told(&town.township, "segments")?, told(&town.township, "settlement")?);
+    let earning = |segment: &&str| Ok(i64::from(segments.of_row(segment, "gross")? > 0));
+    let residents = ["party", "villager", "minor"].iter().map(earning).sum::<Result<i64, Refusal>>()?;
+    let path = format!("/statement/{}", files.child);
+    let statement: Statement = town.township.client()?.get(&path, &[]).map_err(|failure| refusal(&failure))?;
+    let spent = statement.lines.iter().filter(|line| line.kind == LineKind::Redemption);
+    let classes: BTreeSet<&str> =
+        spent.map(|line| line.about.as_str()).filter(|item| item.starts_with("class-")).collect();
+    Ok(vec![
+        at_least("L1", "积分大户（500 分以上）", "exemplar accounts, from 500 points on", 1, exemplars.rows()),
+        equal("L4", "有积分的居民人群", "resident segments that earn", 3, residents),
+        equal("L7", "同一未成年人兑换的课程", "classes that the same child redeemed", 4, classes.len() as i64),
+        at_least("L8", "有流水的共建单位", "partner units that earn", 1, segments.of_row("unit", "active")?),
+        equal("L9", "按协议结算的签约商户", "merchants settled by their agreement", 1, settled.distinct("code")),
+        equal(
+            "L9",
+            "结算金额（分），每积分按协议 0.80 元",
+            "amount in fen, at the agreed 0.80 yuan a point",
+            settled.total("points")? * AGREED_FEN,
+            settled.total("amount_fen")?,
+        ),
+    ])
+}
+
+fn volunteers(town: &Town, folder: &Path, bars: &Bars) -> Result<Vec<GoldenRow>, Refusal> {
     let Some(village) = town.villages.first() else { return Ok(Vec::new()) };
     let bar = bars.begin("潞城镇活动、照料、村规民约", "Lucheng: activities, care, charter", 1);
     draw()?.write(folder, &mut |path, _| import_at(village, &[path.to_owned()]).map(|_| ()))?;

@@ -20,6 +20,7 @@ use xiangyue_protocol::Refusal;
 
 use self::hub::{Hub, Place};
 pub(super) use self::scale::measure;
+use super::data::DemoFiles;
 use super::progress::Bars;
 use super::town::Town;
 use crate::api::types::GoldenRow;
@@ -28,8 +29,14 @@ use crate::api::types::GoldenRow;
 ///
 /// # Errors
 /// What kept a place from being entered. A figure that is not as the article has it is in the table instead.
-pub(super) fn golden(lucheng: &Town, seed: u64, folder: &Path, bars: &Bars) -> Result<Vec<GoldenRow>, Refusal> {
-    let mut rows = lucheng::golden(lucheng, &folder.join("lucheng"), bars)?;
+pub(super) fn golden(
+    lucheng: &Town,
+    files: &DemoFiles,
+    seed: u64,
+    folder: &Path,
+    bars: &Bars,
+) -> Result<Vec<GoldenRow>, Refusal> {
+    let mut rows = lucheng::golden(lucheng, files, &folder.join("lucheng"), bars)?;
     for place in [linqu::PLACE, changling::PLACE, baoshan::PLACE, yuqing::PLACE, siyang::PLACE] {
         rows.extend(at(&place, seed, folder, bars)?);
     }

@@ -41,6 +41,7 @@ fn town(seed: u64) -> Town {
             other => panic!("{other:?}"),
         }
     }
+    assert_eq!(load(&files.prices, Sort::Form(&PRICE)).commands().count(), town::DYE_PRICES.len());
     for place in &files.villages {
         for command in load(&place.accounts, Sort::Accounts).commands().cloned() {
             let Command::Account { village, account } = command else { panic!("{command:?}") };
@@ -52,7 +53,10 @@ fn town(seed: u64) -> Town {
             awards.push((place.code.clone(), award));
         }
         for command in load(&place.redemptions, Sort::Redemptions).commands().cloned() {
-            let Command::Redeem(redemption) = command else { panic!("{command:?}") };
+            let Command::Redeem(mut redemption) = command else { panic!("{command:?}") };
+            let by_list: i64 = redemption.lines.iter().map(|line| town::dye_price(&line.option, line.age)).sum();
+            assert!((redemption.points == Points::ZERO) == (by_list > 0), "{redemption:?}");
+            redemption.points += Points(by_list);
             redemptions.push((place.code.clone(), redemption));
         }
         if let Some(roster) = &place.roster {

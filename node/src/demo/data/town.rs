@@ -106,8 +106,26 @@ const fn item(code: &'static str, price: i64, at: At) -> ItemOf {
     ItemOf { code, price, at }
 }
 
-/// Hair dye for a family, priced by length, material and age (article L11).
+/// Hair dye, priced by length, material and age (article L11).
 pub(super) const DYE: &str = "dye-family";
+
+/// Its price list: length and material, age from which it holds, points.
+pub(super) const DYE_PRICES: [(&str, u16, i64); 6] = [
+    ("长发-植物", 0, 108),
+    ("长发-植物", 60, 88),
+    ("长发-普通", 0, 80),
+    ("长发-普通", 60, 64),
+    ("短发-植物", 0, 68),
+    ("短发-植物", 60, 54),
+];
+
+/// What the two of the article had, and the age of each as far as the price asks for it.
+pub(super) const DYED: [(&str, u16); 2] = [("长发-植物", 60), ("长发-植物", 0)];
+
+/// What a line of the price list costs.
+pub(super) fn dye_price(option: &str, age: u16) -> i64 {
+    DYE_PRICES.iter().find(|(known, from, _)| (*known, *from) == (option, age)).map_or(0, |(.., points)| *points)
+}
 
 /// The redemption items.
 pub(super) const ITEMS: [ItemOf; 14] = [

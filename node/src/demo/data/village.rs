@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 
 use smol_str::{SmolStr, format_smolstr};
-use xiangyue_protocol::schema::{Account, Award, Cohort, HolderKind, Points, Redemption};
+use xiangyue_protocol::schema::{Account, Award, Cohort, HolderKind, Line, Points, Redemption};
 use xiangyue_protocol::{Date, OrgCode, Refusal};
 
 use super::dice::Dice;
@@ -22,8 +22,6 @@ const DAYS_2020: usize = 366;
 const CHECK_INS: usize = 120;
 /// How many days the article's child checked in, and on how many of them two things were done (article L6).
 const CHILD_DAYS: (usize, usize) = (156, 120);
-/// What the hair dye for two cost (article L11).
-const DYE_POINTS: i64 = 196;
 
 /// The records of one village.
 pub(super) struct Records {
@@ -223,7 +221,19 @@ impl Drawing<'_> {
             self.award(who, "volunteer", on, points, "志愿服务")?;
         }
         let on = self.dice.between(375, DAYS - 4);
-        self.spend(who, town::DYE, on, DYE_POINTS, At::Station)
+        let points = town::DYED.iter().map(|(option, age)| town::dye_price(option, *age)).sum();
+        self.spend(who, town::DYE, on, points, At::Station)?;
+        if let Some((_, dye)) = self.redemptions.last_mut() {
+            let line = |(option, age): &(&str, u16)| Line {
+                option: (*option).into(),
+                age: *age,
+                persons: 1,
+                points: Points::ZERO,
+            };
+            // Its points are left to the node, as a clerk would who knows the price list is there.
+            (dye.points, dye.lines) = (Points::ZERO, town::DYED.iter().map(line).collect());
+        }
+        Ok(())
     }
 
     /// The station is used most by Xielou, where it stands (article L10); goods and classes everywhere.
