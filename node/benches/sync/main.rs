@@ -1,13 +1,14 @@
 //! Figures of sync beside those of a reference peer, measured in the same run.
 //!
 //! `cargo bench -p xiangyue-node --bench sync [-- PART …]`, parts: `catch-up-single`, `catch-up-tidied`,
-//! `catch-up`, `single`, `burst`, `reconnect`, `start`.
+//! `catch-up`, `single`, `burst`, `reconnect`, `start`, `reports`.
 //! The reference peer is `tests/peers`; build it with `cargo build --release` there, or name its program in
 //! `PEERS_SAMOD`. Without it the ratios are left out. Every figure is the best of several: the machine has other work.
 
 mod entries;
 mod measure;
 mod relay;
+mod reports;
 mod start;
 mod world;
 
@@ -43,7 +44,10 @@ fn main() -> Outcome {
     if wanted("catch-up") || !connected.is_empty() {
         runtime.block_on(imported(wanted("catch-up"), &connected))?;
     }
-    if wanted("start") { starts() } else { Ok(()) }
+    if wanted("start") {
+        starts()?;
+    }
+    if wanted("reports") { of_points() } else { Ok(()) }
 }
 
 /// Where the build lies, and so a disk.
@@ -183,6 +187,15 @@ fn starts() -> Outcome {
     line("ready ms, no index", best.without_index.ready_ms, f64::NAN, None);
     line("resident MiB", best.with_index.resident_mib, 40.0, None);
     line("resident MiB, no index", best.without_index.resident_mib, f64::NAN, None);
+    Ok(())
+}
+
+fn of_points() -> Outcome {
+    let entries = reports::VILLAGES * reports::MONTHS * reports::ENTRIES;
+    println!("reports of points: {} villages, {entries} entries in {} months", reports::VILLAGES, reports::MONTHS);
+    for (name, milliseconds) in reports::measure()? {
+        line(&format!("{name} ms"), milliseconds, 50.0, None);
+    }
     Ok(())
 }
 

@@ -15,10 +15,10 @@ use xiangyue_protocol::pieces::Pieces;
 use xiangyue_protocol::replica::{Effect, Member, Mode, PeerId, Replica};
 use xiangyue_protocol::schema::{Account, Cohort, HolderKind, NodeEntry, Org, Rule};
 use xiangyue_protocol::segment::{Sealed, Segment};
-use xiangyue_protocol::{Command, DocId, Kind, Millis, OrgCode};
+use xiangyue_protocol::{Command, DocId, Kind, Millis, Month, OrgCode};
 
 use super::Outcome;
-use super::entries::{ACCOUNTS, entry, points, share};
+use super::entries::{ACCOUNTS, entry, entry_in, points, share};
 
 /// Midnight of 1 December 2026 in Shanghai: all entries lie before it.
 const NOW: u64 = 1_796_054_400_000;
@@ -164,6 +164,24 @@ impl World {
             ledgers.extend(pieces.of_doc(&self.ledger(doc)?).cloned());
         }
         Ok(Written { common, ledgers })
+    }
+
+    /// The township's replica with so many entries of each village in each of these months.
+    pub(crate) fn township(&self, months: &[Month], entries: u32) -> Outcome<Replica> {
+        let mut township = self.replica(&self.nodes[1], TOWNSHIP.parse()?)?;
+        for doc in 0..u32::try_from(self.villages.len())? {
+            let (mut village, mut segments) = self.village(doc)?;
+            for (month, number) in months.iter().zip(0..) {
+                let of = number * entries..(number + 1) * entries;
+                let awards: Vec<Command> =
+                    of.map(|n| Ok(Command::Award(entry_in(doc, n, *month)?))).collect::<Outcome<_>>()?;
+                segments.extend(commit(&mut village, &awards)?);
+            }
+            for segment in segments {
+                township.replay(Sealed::parse(Arc::clone(&segment.bytes))?.from_journal())?;
+            }
+        }
+        Ok(township)
     }
 
     /// The ledger of village `doc`.

@@ -1,6 +1,6 @@
 //! The Civilization Bank (文明银行): accounts and points by village and by segment, and its exemplars.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use xiangyue_protocol::Month;
 use xiangyue_protocol::replica::Replica;
@@ -15,7 +15,7 @@ use crate::stats::walk::{Whose, parts};
 #[derive(Default)]
 pub(super) struct Sums<'r> {
     /// Accounts with an entry that counts.
-    pub(super) active: BTreeSet<&'r AccountId>,
+    pub(super) active: HashSet<&'r AccountId>,
     pub(super) gross: Points,
     pub(super) redeemed: Points,
     pub(super) reversed: Points,
@@ -92,7 +92,7 @@ pub(super) fn sums<'r, K: Ord>(
 }
 
 pub(super) fn villages(replica: &Replica, month: Option<Month>) -> Body {
-    let sums = sums(replica, month, |_, whose| whose.village.cloned());
+    let sums = sums(replica, month, |_, whose| whose.village());
     let mut accounts: BTreeMap<_, u64> = BTreeMap::new();
     for (village, _) in replica.views().registered() {
         *accounts.entry(village).or_default() += 1;
@@ -113,7 +113,7 @@ pub(super) fn villages(replica: &Replica, month: Option<Month>) -> Body {
 }
 
 pub(super) fn segments(replica: &Replica, month: Option<Month>, lang: Lang) -> Body {
-    let sums = sums(replica, month, |_, whose| whose.cohort);
+    let sums = sums(replica, month, |_, whose| whose.cohort());
     let rows = Cohort::ALL.iter().map(|cohort| {
         let opened = replica.views().registered().filter(|(_, account)| account.cohort == *cohort).count();
         let figures = sums.get(cohort).map_or_else(|| Sums::default().cells(), Sums::cells);
@@ -134,7 +134,7 @@ pub(super) fn segments(replica: &Replica, month: Option<Month>, lang: Lang) -> B
 /// Accounts that have earned at least so many points, the first first; equal ones share a rank (L1).
 pub(super) fn exemplars(replica: &Replica, month: Option<Month>, threshold: i64, lang: Lang) -> Body {
     let views = replica.views();
-    let mut earned: BTreeMap<&AccountId, (Whose<'_>, Points)> = BTreeMap::new();
+    let mut earned: HashMap<&AccountId, (Whose<'_>, Points)> = HashMap::new();
     for (whose, totals) in parts(replica, month).flat_map(|part| part.totals()) {
         let (_, sum) = earned.entry(whose.account).or_insert((whose, Points::ZERO));
         *sum += totals.earned - totals.reversed;
@@ -143,12 +143,12 @@ pub(super) fn exemplars(replica: &Replica, month: Option<Month>, threshold: i64,
     over.sort_by_key(|(whose, points)| (std::cmp::Reverse(*points), whose.account));
     let ranks = ranks(over.iter().map(|(_, points)| *points));
     let rows = over.iter().zip(ranks).map(|((whose, points), rank)| {
-        let village = whose.village.map_or_else(Default::default, |village| views.directory.name(village));
+        let village = whose.village().map_or_else(Default::default, |village| views.directory.name(village));
         let holder = views
             .accounts
             .get(whose.account)
             .map_or("", |(_, account)| lang.pick(account.holder.zh(), account.holder.as_str()));
-        let cohort = whose.cohort.map_or("", |cohort| lang.pick(cohort.zh(), cohort.as_str()));
+        let cohort = whose.cohort().map_or("", |cohort| lang.pick(cohort.zh(), cohort.as_str()));
         vec![count(rank), text(whose.account.as_str()), text(village), text(holder), text(cohort), count(points.0)]
     });
     let columns = vec![

@@ -41,7 +41,7 @@ fn redeemed_columns() -> [ReportColumn; 2] {
 }
 
 pub(super) fn by_village(replica: &Replica, month: Option<Month>) -> Body {
-    let sums = redeemed(replica, month, |_, place, spending| Some((place, spending.whose.village)));
+    let sums = redeemed(replica, month, |_, place, spending| Some((place, spending.whose.village())));
     let name = |org: &OrgCode| replica.views().directory.name(org);
     let rows = sums.iter().map(|((merchant, village), sum)| {
         let village = village.map_or_else(|| [text(""), text("")], |village| org_cells(replica, village));
@@ -59,7 +59,7 @@ pub(super) fn by_village(replica: &Replica, month: Option<Month>) -> Body {
 
 /// Villages by what they redeemed at merchants, both by points and by count (L10).
 pub(super) fn ranking(replica: &Replica, month: Option<Month>) -> Body {
-    let sums = redeemed(replica, month, |_, _, spending| spending.whose.village);
+    let sums = redeemed(replica, month, |_, _, spending| spending.whose.village());
     let of = |org: &OrgCode| sums.get(org).copied().unwrap_or_default();
     let mut villages = told(replica);
     villages.sort_by_key(|org| (std::cmp::Reverse(of(org).times), org.clone()));

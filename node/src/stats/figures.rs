@@ -23,7 +23,7 @@ pub struct Freshness {
     pub current: bool,
 }
 
-/// Days on which accounts earned under a rule.
+/// Days on which accounts have checked in.
 type Deeds = BTreeMap<(AccountId, RuleCode), BTreeSet<Date>>;
 /// Redemptions by village, place and item.
 type Redeemed = BTreeMap<(Option<OrgCode>, Option<OrgCode>, ItemCode), Spent>;
@@ -85,20 +85,21 @@ pub fn township(replica: &Replica, month: Option<Month>, now: Millis, freshness:
 
 impl Gathered {
     fn add(&mut self, part: Part<'_>) {
+        let gross = self.gross.entry(part.id.org.clone()).or_default();
         for (_, totals) in part.totals() {
-            *self.gross.entry(part.id.org.clone()).or_default() += totals.earned;
+            *gross += totals.earned;
             self.redeemed += totals.redeemed;
             self.reversed += totals.reversed;
             self.expired += totals.expired;
             self.debt += totals.debt();
         }
         self.awaiting += part.waiting().map(|(_, points)| points).sum();
-        for ((account, rule), days) in &part.points.earned {
+        for ((account, rule), days) in part.points.earned.iter().filter(|((_, rule), _)| is_check_in(rule)) {
             let dates = self.deeds.entry((account.clone(), rule.clone())).or_default();
             dates.extend(days.iter().filter_map(|(day, _)| date_in(part.month, *day)));
         }
         for Spending { whose, place, item, spent } in part.spendings() {
-            let sum = self.spending.entry((whose.village.cloned(), place.cloned(), item.clone())).or_default();
+            let sum = self.spending.entry((whose.village().cloned(), place.cloned(), item.clone())).or_default();
             sum.count += spent.count;
             sum.points += spent.points;
             sum.largest = sum.largest.max(spent.largest);
@@ -297,12 +298,15 @@ fn further_rows(replica: &Replica, gathered: &Gathered, villages: &[VillageStat]
 /// Rules whose codes begin so are check-ins (打卡, L6): what counts of them is days, not points.
 const CHECK_IN: &str = "checkin";
 
+fn is_check_in(rule: &RuleCode) -> bool {
+    rule.as_str().starts_with(CHECK_IN)
+}
+
 /// The minor who has checked in on the most days (L6).
 fn check_in_rows(replica: &Replica, gathered: &Gathered) -> Vec<StatRow> {
     let views = replica.views();
     let is_minor = |account: &AccountId| views.accounts.get(account).is_some_and(|(_, a)| a.cohort == Cohort::Minor);
-    let check_ins = gathered.deeds.iter().filter(|((_, rule), _)| rule.as_str().starts_with(CHECK_IN));
-    let best = check_ins.filter(|((account, _), _)| is_minor(account)).max_by_key(|(_, dates)| dates.len());
+    let best = gathered.deeds.iter().filter(|((account, _), _)| is_minor(account)).max_by_key(|(_, dates)| dates.len());
     let Some(((account, rule), dates)) = best else { return Vec::new() };
     let earned = views.totals(account).earned;
     vec![

@@ -26,15 +26,24 @@ pub(crate) struct Part<'r> {
     pub(crate) theirs: bool,
 }
 
-/// Whose points.
+/// Whose points. The register is asked only for what is wanted: there are many more sums than accounts.
 #[derive(Clone, Copy)]
 pub(crate) struct Whose<'r> {
     /// The account.
     pub(crate) account: &'r AccountId,
+    part: Part<'r>,
+}
+
+impl<'r> Whose<'r> {
     /// Its village; none for a number that several villages have opened, or that is not known here.
-    pub(crate) village: Option<&'r OrgCode>,
+    pub(crate) fn village(self) -> Option<&'r OrgCode> {
+        self.part.village(self.account)
+    }
+
     /// Its segment; none where the register is not held.
-    pub(crate) cohort: Option<Cohort>,
+    pub(crate) fn cohort(self) -> Option<Cohort> {
+        self.part.replica.views().accounts.get(self.account).map(|(_, row)| row.cohort)
+    }
 }
 
 /// Redemptions of one account, of one item at one place.
@@ -70,8 +79,7 @@ impl<'r> Part<'r> {
     }
 
     fn whose(&self, account: &'r AccountId) -> Whose<'r> {
-        let cohort = self.replica.views().accounts.get(account).map(|(_, row)| row.cohort);
-        Whose { account, village: self.village(account), cohort }
+        Whose { account, part: *self }
     }
 
     /// The sums of accounts.
@@ -82,7 +90,7 @@ impl<'r> Part<'r> {
 
     /// Redemptions that were not taken back, one by one.
     pub(crate) fn redemptions(self) -> impl Iterator<Item = &'r Slip> {
-        let slips = self.points.slips.keys().flat_map(move |request| self.points.under(request));
+        let slips = self.points.slips.values().chain(self.points.also.values());
         let counts = move |slip: &&Slip| slip.sort == Sort::Redemption && !slip.reversed && self.counts(&slip.account);
         slips.filter(counts)
     }
