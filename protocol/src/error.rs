@@ -104,6 +104,7 @@ codes! {
     Accusation "XY-175" Input "an accusation is not kept at the village" "enter it at the township's node, without a village" "检举控告不在村里登记" "请在镇节点登记，不填村";
     SeveralKinds "XY-176" Input "the columns fit several kinds of tables" "say which with --kind" "表头符合不止一种表格" "请用 --kind 指明";
     UndecidedColumn "XY-177" Input "versions written apart differ in a column that was left out" "give that column too" "两个版本在未填写的列上不一致" "请把该列也填上";
+    ClaimStranded "XY-179" Input "the node that keeps the award was revoked; its points would be nobody's to spend" "decline it, and enter the award again at a node in use, under a number of its own" "保存该笔加分的节点已被吊销，批准后积分无人可用" "请先不予通过，再到在用的节点上换凭证号重新录入";
     MonthNotOver "XY-180" Input "the month is not over" "close it once it has ended" "该月尚未结束" "请在月末之后结账";
     MonthClosed "XY-181" Input "the month is closed" "what comes late is counted with the next month; to change the month itself, reopen it" "该月已结账" "迟报的数会计入下月调整；确需修改请先重开";
     MonthOpen "XY-182" Input "the month is not closed" "nothing to reopen" "该月未结账" "无需重开";

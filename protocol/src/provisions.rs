@@ -1,5 +1,6 @@
 //! Provisions: rows of forms by which points are judged and settled. Prices and concessions by age (article L11),
-//! merchants' agreements (L9), and until when points may be spent (L3).
+//! merchants' agreements (L9), until when points may be spent and above how many
+//! an award wants a second person (L3).
 //!
 //! Most rows are for figures alone and stay in the journal ([`crate::forms::Marks`]). Of these few a node keeps what
 //! they say, in every version. Of several versions the latest counts, and of those written apart the one whose hash is
@@ -13,7 +14,7 @@ use smol_str::SmolStr;
 
 use crate::forms::Row;
 use crate::forms::points::{CONCESSION, VALIDITY};
-use crate::forms::township::{MERCHANT, PRICE};
+use crate::forms::township::{MERCHANT, PRICE, SETTING};
 use crate::org::OrgCode;
 use crate::schema::{AccountId, ItemCode, Points};
 use crate::time::Date;
@@ -58,6 +59,8 @@ pub enum Provision {
     Agreement(OrgCode, Date, Version<Agreement>),
     /// Last day of earning; the last day on which such points may be spent.
     Expiry(Date, Version<Date>),
+    /// First day; above how many points an award wants a second person where its rule says nothing.
+    ApproveAbove(Date, Version<Points>),
 }
 
 impl Provision {
@@ -82,6 +85,9 @@ impl Provision {
             form if *form == VALIDITY => {
                 Provision::Expiry(row.date("earned_to")?, Version::of(row, row.date("spend_until")?))
             }
+            form if *form == SETTING && row.text("setting") == "approve_above" => {
+                Provision::ApproveAbove(row.date("from")?, Version::of(row, Points(row.number("value")?)))
+            }
             _ => return None,
         })
     }
@@ -97,6 +103,7 @@ pub struct Provisions {
     concessions: BTreeMap<AccountId, BTreeMap<u16, Version<Date>>>,
     agreements: BTreeMap<OrgCode, BTreeMap<Date, Version<Agreement>>>,
     expiries: BTreeMap<Date, Version<Date>>,
+    approve_above: BTreeMap<Date, Version<Points>>,
 }
 
 impl Provisions {
@@ -112,6 +119,7 @@ impl Provisions {
                 keep_lower(self.agreements.entry(merchant).or_default(), from, says);
             }
             Provision::Expiry(earned_to, says) => keep_lower(&mut self.expiries, earned_to, says),
+            Provision::ApproveAbove(from, says) => keep_lower(&mut self.approve_above, from, says),
         }
     }
 
@@ -132,6 +140,11 @@ impl Provisions {
         let known = self.concessions.get(account).into_iter().flatten();
         let held = known.filter(|(_, from)| from.says().is_some_and(|from| *from <= on));
         held.map(|(age, _)| *age).max().unwrap_or(0)
+    }
+
+    /// Above how many points an award of a day wants a second person, where its rule does not say; none if it never does.
+    pub fn approve_above(&self, on: Date) -> Option<Points> {
+        self.approve_above.range(..=on).rev().find_map(|(_, points)| points.says().copied())
     }
 
     /// The last day of which the points may not be spent any more on a day; none while nothing expires.

@@ -7,13 +7,14 @@ mod world;
 
 use proptest::prelude::*;
 use world::{
-    MERCHANT, NOW, TOWNSHIP, VILLAGE, VILLAGE_CODE, World, approved_above, award, enrol, key, newborn, org, redeem,
-    refusal, reverse, verdict,
+    MERCHANT, NOW, TOWNSHIP, VILLAGE, VILLAGE_CODE, World, approved_above, award, enrol, key, newborn, org, put,
+    redeem, refusal, reverse, revoke, verdict,
 };
+use xiangyue_protocol::forms::township::SETTING;
 use xiangyue_protocol::replica::{Mode, Replica};
 use xiangyue_protocol::schema::{Approval, Award, Points, Rule};
 use xiangyue_protocol::summary::{ClaimState, PointsSummary, Summary};
-use xiangyue_protocol::{Code, Command, NodeId, Outcome};
+use xiangyue_protocol::{Amend, Code, Command, NodeId, Outcome};
 
 const LEDGER: &str = "110112119201/ledger/2021-01";
 
@@ -124,12 +125,50 @@ fn an_approval_is_held_to_the_daily_cap_of_the_day_of_the_deed() {
 }
 
 #[test]
-fn a_threshold_that_no_award_can_pass_is_refused() {
+fn the_townships_threshold_holds_from_its_day_for_rules_that_have_none_of_their_own() {
     let mut world = world();
-    for above in [-1, 100, 101] {
-        assert_eq!(refusal(world.replica_mut(TOWNSHIP), approved_above("RB", 100, above)), Code::BadNumber, "{above}");
-    }
-    world.commit(TOWNSHIP, vec![approved_above("RB", 100, 0)]).expect("every award wants two people");
+    let below_zero = approved_above("RB", 100, -1);
+    assert_eq!(refusal(world.replica_mut(TOWNSHIP), below_zero), Code::BadNumber);
+    let threshold = |from: &str, value: i64| {
+        let values = [("setting", "approve_above".into()), ("from", from.into()), ("value", value.into())];
+        put(&SETTING, &values, Amend::No)
+    };
+    let rules = [approved_above("RZ", 100, 0), approved_above("RN", 100, 100)];
+    let setting = [threshold("2021-01-05", 60), threshold("2021-01-08", 10)];
+    world.commit(TOWNSHIP, rules.into_iter().chain(setting).collect()).unwrap();
+    world.settle();
+    let mut slips = 0;
+    let mut outcome = |rule: &str, points: i64, date: &str| {
+        slips += 1;
+        let command = changed(&format!("t{slips}"), points, |e| {
+            (e.rule, e.date) = (rule.parse().unwrap(), date.parse().unwrap());
+        });
+        world.commit(VILLAGE, vec![command]).unwrap()[0]
+    };
+    assert_eq!(outcome("R1", 100, "2021-01-04"), Outcome::New, "before its day");
+    assert_eq!(outcome("R1", 60, "2021-01-05"), Outcome::New);
+    assert_eq!(outcome("R1", 61, "2021-01-05"), Outcome::Claimed);
+    assert_eq!(outcome("R1", 11, "2021-01-08"), Outcome::Claimed, "a later version");
+    assert_eq!(outcome("RA", 20, "2021-01-08"), Outcome::New, "the rule's own goes before");
+    assert_eq!(outcome("RZ", 1, "2021-01-04"), Outcome::Claimed, "every award of this rule");
+    assert_eq!(outcome("RN", 100, "2021-01-08"), Outcome::New, "a rule that wants none");
+}
+
+#[test]
+fn a_claim_of_a_revoked_node_is_declined_and_entered_anew() {
+    let mut world = three();
+    let second = 2;
+    world.commit(second, vec![high("h1", 50), high("h2", 50)]).unwrap();
+    world.commit(VILLAGE, vec![high("h2", 50)]).unwrap();
+    meet(&mut world, TOWNSHIP, second);
+    meet(&mut world, TOWNSHIP, VILLAGE);
+    let lost = world.replica(second).node();
+    world.commit(TOWNSHIP, vec![revoke(lost)]).unwrap();
+    assert_eq!(refusal(world.replica_mut(TOWNSHIP), verdict("h1", "t2", None)), Code::ClaimStranded);
+    world.commit(TOWNSHIP, vec![verdict("h1", "t2", Some("revoked")), verdict("h2", "t2", None)]).unwrap();
+    let village = world.replica(VILLAGE).node();
+    assert_eq!(held(world.replica(TOWNSHIP), village), Points(50), "of two claims the one at a node in use");
+    assert_eq!(held(world.replica(TOWNSHIP), lost), Points::ZERO);
 }
 
 #[test]

@@ -49,6 +49,11 @@ fn an_award_above_the_threshold_counts_once_a_second_person_has_said_yes() {
     village.cli(&["decline", "H-4", "--why", "无证明材料", "--by", "W08"]).ok();
     assert_eq!(village.cli(&["approve", "H-4", "--by", "W08"]).refusal(), "XY-162");
 
+    wait_until("the reason at the township", 20, || {
+        town.township.cli(&["approvals", "--declined"]).ok()["waiting"][0]["declined"]["why"] == "无证明材料"
+    });
+    assert_eq!(village.balance(ACCOUNT, "awaiting"), Some(180), "H-2 and H-5");
+
     // Both say yes before either has heard the other.
     town.township.cli(&["approve", "H-2", "--by", "T01"]).ok();
     village.cli(&["approve", "H-2", "--by", "W08"]).ok();

@@ -7,7 +7,7 @@
 //! | `POST /import` | [`ImportQuery`], the files' bytes | lines of [`ImportEvent`] |
 //! | `GET /balance/{account}` | | [`Balance`] |
 //! | `GET /statement/{account}` | [`StatementQuery`] | [`Statement`] |
-//! | `GET /approvals` | | [`Approvals`] |
+//! | `GET /approvals` | [`ApprovalsQuery`] | [`Approvals`] |
 //! | `GET /stats` | [`StatsQuery`] | [`Stats`] |
 //! | `GET /report` | [`ReportQuery`] | [`Report`], or bytes |
 //! | `POST /expire` | [`ExpireRequest`] | [`Expired`] |

@@ -8,8 +8,16 @@ use super::output::{Show, exit};
 use super::table::{Side, Table};
 use super::write::{clerk, write};
 use super::{Outcome, Session};
-use crate::api::types::{Approvals, NewApproval, NewDecline, WireCommand};
+use crate::api::types::{Approvals, Declined, NewApproval, NewDecline, WireCommand};
 use crate::i18n::{Lang, count, thousands};
+
+/// `approvals`.
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    /// Those that were declined and why, instead of those that wait
+    #[arg(long)]
+    declined: bool,
+}
 
 /// `approve`.
 #[derive(Debug, Args)]
@@ -40,8 +48,8 @@ pub(crate) struct Decline {
     dry_run: bool,
 }
 
-pub(super) fn approvals(session: &Session) -> Outcome {
-    let approvals: Approvals = session.client()?.get("/approvals", &[])?;
+pub(super) fn approvals(session: &Session, args: &List) -> Outcome {
+    let approvals: Approvals = session.client()?.get("/approvals", &[("declined", args.declined.to_string())])?;
     session.output.answer(&approvals).map(|()| exit::OK)
 }
 
@@ -58,7 +66,7 @@ pub(super) fn decline(session: &Session, args: Decline) -> Outcome {
 impl Show for Approvals {
     fn show(&self, lang: Lang) -> String {
         if self.waiting.is_empty() {
-            return lang.pick("没有待审批的加分\n", "no award waits for approval\n").to_owned();
+            return lang.pick("没有这样的加分\n", "there are no such awards\n").to_owned();
         }
         let mut table = Table::new([
             (lang.pick("日期", "date"), Side::Left),
@@ -72,7 +80,11 @@ impl Show for Approvals {
         ]);
         for award in &self.waiting {
             let twice = lang.pick("[凭证号另有一笔]", "[its number stands for another too]");
-            let warning = if award.possible_duplicate { twice } else { "" };
+            let warning = if award.possible_duplicate { twice.to_owned() } else { String::new() };
+            let warning = award.declined.as_ref().map_or(warning, |no| {
+                let Declined { date, by, why } = no;
+                lang.pick(format!("[{date} {by} 不予通过：{why}]"), format!("[declined {date} by {by}: {why}]"))
+            });
             table.row([
                 award.date.to_string(),
                 award.request.to_string(),
@@ -85,10 +97,16 @@ impl Show for Approvals {
             ]);
         }
         let (total, points) = (count(self.total), thousands(self.points.0));
-        let sums = lang.pick(
-            format!("待审批 {total} 笔，共 {points} 分；审批前不计入积分\n"),
-            format!("{total} wait, {points} points in all; until approved they count nothing\n"),
-        );
+        let sums = match self.waiting.iter().any(|award| award.declined.is_some()) {
+            true => lang.pick(
+                format!("审批不通过 {total} 笔，共 {points} 分，不计入积分\n"),
+                format!("{total} declined, {points} points in all, which count nothing\n"),
+            ),
+            false => lang.pick(
+                format!("待审批 {total} 笔，共 {points} 分；审批前不计入积分\n"),
+                format!("{total} wait, {points} points in all; until approved they count nothing\n"),
+            ),
+        };
         format!("{}{sums}", table.render())
     }
 }
@@ -114,12 +132,17 @@ mod tests {
             by: "W07".into(),
             memo: "见义勇为".into(),
             possible_duplicate: true,
+            declined: None,
         };
-        let text = Approvals { total: 1, points: Points(1_500), waiting: vec![award] }.show(Lang::Zh);
+        let text = Approvals { total: 1, points: Points(1_500), waiting: vec![award.clone()] }.show(Lang::Zh);
         for part in ["X-1", "1,500", "W07", "见义勇为 [凭证号另有一笔]", "审批前不计入积分"] {
             assert!(text.contains(part), "{part} in\n{text}");
         }
+        let no = Declined { date: award.date, by: "W08".into(), why: "无证明材料".into() };
+        let award = Waiting { declined: Some(no), ..award };
+        let text = Approvals { total: 1, points: Points(1_500), waiting: vec![award] }.show(Lang::Zh);
+        assert!(text.contains("[2026-11-02 W08 不予通过：无证明材料]") && text.contains("审批不通过 1 笔"), "{text}");
         let none = Approvals { total: 0, points: Points::ZERO, waiting: Vec::new() };
-        assert_eq!(none.show(Lang::En), "no award waits for approval\n");
+        assert_eq!(none.show(Lang::En), "there are no such awards\n");
     }
 }

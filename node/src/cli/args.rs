@@ -105,8 +105,8 @@ pub(crate) enum Verb {
     #[command(after_help = "Example:\n  xiangyue award A000001 R01 5 --request 2026-0001 --by W07 --memo 巡河")]
     Award(Award),
     /// Show the awards that wait for a second person
-    #[command(after_help = "Example:\n  xiangyue approvals")]
-    Approvals,
+    #[command(after_help = "Example:\n  xiangyue approvals\n  xiangyue approvals --declined")]
+    Approvals(super::approvals::List),
     /// Approve an award that waits, as another person than the clerk who entered it
     #[command(after_help = "Example:\n  xiangyue approve 2026-0001 --by W08")]
     Approve(super::approvals::Approve),

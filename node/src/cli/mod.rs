@@ -114,7 +114,7 @@ fn dispatch(session: &Session, command: Verb) -> Outcome {
         Verb::Import(args) => transfer::import(session, &args),
         Verb::Export(args) => transfer::export(session, args),
         Verb::Award(args) => write::award(session, args),
-        Verb::Approvals => approvals::approvals(session),
+        Verb::Approvals(args) => approvals::approvals(session, &args),
         Verb::Approve(args) => approvals::approve(session, args),
         Verb::Decline(args) => approvals::decline(session, args),
         Verb::Redeem(args) => write::redeem(session, args),

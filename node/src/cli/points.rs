@@ -80,6 +80,9 @@ impl Show for Balance {
         if self.expired > Points::ZERO {
             points("过期", "expired", self.expired.0);
         }
+        if self.awaiting > Points::ZERO {
+            points("待审批（未计入）", "awaiting approval, counted nowhere", self.awaiting.0);
+        }
         points("欠分", "debt against future awards", self.debt.0);
         let at = moment(self.as_of);
         let mut text = format!("{}{}\n", table.render(), lang.pick(format!("截至 {at}"), format!("as of {at}")));
@@ -200,6 +203,7 @@ mod tests {
             redeemed: Points(95),
             reversed: Points::ZERO,
             expired: Points::ZERO,
+            awaiting: Points::ZERO,
             returned: Points::ZERO,
             debt: Points::ZERO,
             as_of: Millis(1_611_590_400_000),

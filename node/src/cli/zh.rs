@@ -157,10 +157,11 @@ const FORMS: [(&str, &str); 22] = [
 ];
 
 /// Texts of the commands for awards that wait for a second person, and for points that expire.
-const APPROVALS: [(&str, &str); 10] = [
+const APPROVALS: [(&str, &str); 11] = [
     ("expire", "按镇里的积分有效期扣除到期积分；不会自动过期"),
     ("expire:as_of", "截至日期，不能晚于今天"),
     ("approvals", "查看待第二人审批的加分"),
+    ("approvals:declined", "改为列出审批不通过的及其原因"),
     ("approve", "审批通过一笔加分；须由经办人以外的人"),
     ("approve:request", "该笔加分的凭证号"),
     ("approve:by", "审批人代码，不能是经办人；不写则取 XIANGYUE_BY"),

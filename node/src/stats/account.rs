@@ -8,6 +8,7 @@ use xiangyue_protocol::schema::{AccountId, Points, RequestId};
 use xiangyue_protocol::summary::{Slip, Sort, Summary};
 use xiangyue_protocol::{Code, DocId, Millis, NodeId, OrgCode, Refusal};
 
+use super::walk::{Part, parts};
 use crate::api::types::{Balance, Held};
 
 /// Whether anything is known of the account.
@@ -49,6 +50,12 @@ pub(super) fn slips<'r>(replica: &'r Replica, account: &AccountId) -> Vec<Found<
     let mut slips: Vec<_> = all.filter(|found| found.slip.account == *account).collect();
     slips.sort_by_key(|found| (found.slip.date, found.request));
     slips
+}
+
+/// Points of an account that wait for a second person.
+fn awaiting(replica: &Replica, account: &AccountId) -> Points {
+    let waiting = parts(replica, None).flat_map(Part::waiting);
+    waiting.filter(|(whose, _)| whose.account == account).map(|(_, points)| points).sum()
 }
 
 /// What an account has.
@@ -97,6 +104,7 @@ pub fn balance(replica: &Replica, account: &AccountId, as_of: Millis) -> Result<
         redeemed: totals.redeemed + returned,
         reversed: totals.reversed,
         expired: totals.expired,
+        awaiting: awaiting(replica, account),
         returned,
         debt: totals.debt(),
         as_of,

@@ -107,6 +107,8 @@ impl Report {
             Code::UnknownMerchant => Column::Merchant,
             Code::UnknownVillage => Column::Village,
             Code::BeyondRule | Code::BeyondCap | Code::BelowPrice => Column::Points,
+            Code::SamePerson => Column::ApprovedBy,
+            Code::UnknownOption | Code::NoConcession => Column::Lines,
             Code::CapBelowPoints => Column::DailyCap,
             Code::FutureDate | Code::BeforeOpening => Column::Date,
             Code::RequestReused => Column::RequestId,

@@ -162,6 +162,7 @@ pub static SETTING: Form = Form {
 /// What can be set, with its default in [`default_setting`].
 const SETTINGS: &[Word] = &[
     word("exemplar_points", "积分大户起点"),
+    word("approve_above", "审批起点"),
     word("grid_least", "网格户数下限"),
     word("grid_most", "网格户数上限"),
     word("pairing_least", "包联户数下限"),
@@ -171,7 +172,7 @@ const SETTINGS: &[Word] = &[
     word("petition_review_days", "信访复查天数"),
 ];
 
-/// What a setting is while the township has set nothing.
+/// What a setting is while the township has set nothing; of the threshold of approval, none.
 pub fn default_setting(name: &str) -> i64 {
     match name {
         "exemplar_points" => 1000,

@@ -12,7 +12,7 @@ use crate::error::{Code, Refusal};
 use crate::escrow;
 use crate::id::DocId;
 use crate::schema::claim::claim_record;
-use crate::schema::{Approval, Award, Decline, Entry, RequestId};
+use crate::schema::{Approval, Award, Decline, Entry, Points, RequestId, Rule};
 use crate::summary::{ClaimId, ClaimState};
 use crate::time::Date;
 
@@ -21,6 +21,11 @@ impl Replica {
     pub(super) fn claims(&self, request: &RequestId) -> impl Iterator<Item = (&DocId, &ClaimId, &Award)> {
         self.writable()
             .flat_map(move |(id, points)| points.claims_under(request).map(move |(of, award)| (id, of, award)))
+    }
+
+    /// Above how many points an award wants a second person: as its rule says, else as the township has set.
+    pub(super) fn approve_above(&self, rule: &Rule, on: Date) -> Option<Points> {
+        rule.approve_above.or_else(|| self.views.provisions.approve_above(on))
     }
 
     /// Whether an award beyond the threshold still wants its second person; it must say who has entered it.
@@ -73,7 +78,10 @@ impl Replica {
             let claimed = states().any(|state| state == ClaimState::Approved);
             return if claimed { Ok(None) } else { Err(Refusal::new(Code::RequestReused, &verdict.request)) };
         }
-        if let Some((id, of, award)) = known.iter().find(|(id, of, _)| state(id, of) == ClaimState::Waiting) {
+        let waits = |(id, of, _): &&(&DocId, &ClaimId, &Award)| state(id, of) == ClaimState::Waiting;
+        // Of a revoked node's claim and another under its number, the other is the one to approve.
+        let found = known.iter().filter(waits).min_by_key(|(_, of, _)| self.views.directory.revocation(of.1).is_some());
+        if let Some((id, of, award)) = found {
             return Ok(Some(((*id).clone(), (*of).clone(), (*award).clone())));
         }
         match (states().find(|state| matches!(state, ClaimState::Declined(_))), &verdict.declined) {
@@ -92,6 +100,9 @@ impl Replica {
         undo: &mut Option<Undo>,
     ) -> Result<Outcome, Refusal> {
         another(&award.by, by)?;
+        if self.views.directory.revocation(*claimant).is_some() {
+            return Err(Refusal::new(Code::ClaimStranded, claimant));
+        }
         self.views.check_unshared(&id.org, &award.account)?;
         let cohort = self.views.accounts.get(&award.account).map(|(_, account)| account.cohort);
         if let Some(rule) = cohort.and_then(|cohort| self.views.rules.rule(&award.rule, cohort, award.date)) {

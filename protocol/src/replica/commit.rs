@@ -166,10 +166,7 @@ impl Replica {
             Command::Rule(rule) if rule.daily_cap.is_some_and(|cap| cap < rule.points) => {
                 Err(Refusal::new(Code::CapBelowPoints, &rule.code))
             }
-            // A threshold that no award can pass is a mistake as well.
-            Command::Rule(rule)
-                if rule.approve_above.is_some_and(|most| most < Points::ZERO || most >= rule.points) =>
-            {
+            Command::Rule(rule) if rule.approve_above.is_some_and(|most| most < Points::ZERO) => {
                 Err(Refusal::new(Code::BadNumber, format_args!("approve_above {}", rule.code)))
             }
             Command::Rule(rule) => {
@@ -268,8 +265,7 @@ impl Replica {
         if self.has(Mutant::CountRetryTwice) {
             return Ok(None);
         }
-        let claims = || self.claims(entry.request()).map(|(_, (_, _, claimed), _)| *claimed);
-        let mut contents = self.slips(entry.request()).map(|(_, slip)| slip.content).chain(claims()).peekable();
+        let mut contents = self.writable().flat_map(|(_, points)| points.contents_under(entry.request())).peekable();
         let unused = contents.peek().is_none();
         if contents.any(|known| known == content) {
             return Ok(Some(Outcome::Already));
@@ -330,7 +326,7 @@ impl Replica {
                 format_args!("{} > {} ({})", entry.points, rule.points, rule.code),
             ));
         }
-        let approve_above = rule.approve_above;
+        let approve_above = self.approve_above(rule, entry.date);
         self.within_cap(rule, &id, &entry)?;
         if approve_above.is_some_and(|most| entry.points > most) && self.must_wait(&entry)? {
             return self.claim(id, &entry, undo);

@@ -56,6 +56,12 @@ impl PointsSummary {
         self.claims.range((request.clone(), NodeId([0; 16]), 0)..=(request.clone(), NodeId([0xff; 16]), u64::MAX))
     }
 
+    /// What all entries and claims under a number say.
+    pub(crate) fn contents_under(&self, request: &RequestId) -> impl Iterator<Item = u64> {
+        let claimed = self.claims_under(request).map(|((.., content), _)| *content);
+        self.under(request).map(|slip| slip.content).chain(claimed)
+    }
+
     /// The claims that wait for a second person.
     pub fn waiting(&self) -> impl Iterator<Item = (&ClaimId, &Award)> {
         self.claims.iter().filter(|(id, _)| self.claim_state(id) == ClaimState::Waiting)

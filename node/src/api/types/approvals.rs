@@ -5,7 +5,15 @@ use smol_str::SmolStr;
 use xiangyue_protocol::schema::{AccountId, Points, RequestId, RuleCode};
 use xiangyue_protocol::{Date, OrgCode};
 
-/// Awards above their rule's threshold that nobody has approved or declined: they count nothing yet.
+/// Which of them are wanted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApprovalsQuery {
+    /// Those that were declined, instead of those that wait.
+    #[serde(default)]
+    pub declined: bool,
+}
+
+/// Awards above their rule's threshold that nobody has approved: they count nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Approvals {
     /// How many there are.
@@ -16,7 +24,18 @@ pub struct Approvals {
     pub waiting: Vec<Waiting>,
 }
 
-/// An award that waits.
+/// A person's no.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Declined {
+    /// Day of it.
+    pub date: Date,
+    /// Code of the person.
+    pub by: SmolStr,
+    /// Why not.
+    pub why: SmolStr,
+}
+
+/// An award that waits, or that was declined.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Waiting {
     /// Its slip number.
@@ -41,4 +60,7 @@ pub struct Waiting {
     /// Whether its number stands for something else too, as when two nodes entered one slip.
     #[serde(default)]
     pub possible_duplicate: bool,
+    /// Who declined it, and why; none while it waits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub declined: Option<Declined>,
 }

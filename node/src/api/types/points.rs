@@ -40,6 +40,9 @@ pub struct Balance {
     /// Sum of points expired, less those given back.
     #[serde(default)]
     pub expired: Points,
+    /// Points that wait for a second person and count nowhere yet.
+    #[serde(default)]
+    pub awaiting: Points,
     /// Sum of reversed redemptions, points given back.
     pub returned: Points,
     /// Reversed awards that had been spent already: a debt against future awards.
