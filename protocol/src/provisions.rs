@@ -1,6 +1,6 @@
 //! Provisions: rows of forms by which points are judged and settled. Prices and concessions by age (article L11),
-//! merchants' agreements (L9), until when points may be spent and above how many
-//! an award wants a second person (L3).
+//! merchants' agreements (L9), until when points may be spent (L3), and what the
+//! township sets.
 //!
 //! Most rows are for figures alone and stay in the journal ([`crate::forms::Marks`]). Of these few a node keeps what
 //! they say, in every version. Of several versions the latest counts, and of those written apart the one whose hash is
@@ -14,7 +14,7 @@ use smol_str::SmolStr;
 
 use crate::forms::Row;
 use crate::forms::points::{CONCESSION, VALIDITY};
-use crate::forms::township::{MERCHANT, PRICE, SETTING};
+use crate::forms::township::{MERCHANT, PRICE, SETTING, default_setting};
 use crate::org::OrgCode;
 use crate::schema::{AccountId, ItemCode, Points};
 use crate::time::Date;
@@ -59,8 +59,8 @@ pub enum Provision {
     Agreement(OrgCode, Date, Version<Agreement>),
     /// Last day of earning; the last day on which such points may be spent.
     Expiry(Date, Version<Date>),
-    /// First day; above how many points an award wants a second person where its rule says nothing.
-    ApproveAbove(Date, Version<Points>),
+    /// A number that the township sets, by name and first day.
+    Setting(SmolStr, Date, Version<i64>),
 }
 
 impl Provision {
@@ -85,8 +85,9 @@ impl Provision {
             form if *form == VALIDITY => {
                 Provision::Expiry(row.date("earned_to")?, Version::of(row, row.date("spend_until")?))
             }
-            form if *form == SETTING && row.text("setting") == "approve_above" => {
-                Provision::ApproveAbove(row.date("from")?, Version::of(row, Points(row.number("value")?)))
+            form if *form == SETTING => {
+                let value = Version::of(row, row.number("value")?);
+                Provision::Setting(row.text("setting").into(), row.date("from")?, value)
             }
             _ => return None,
         })
@@ -103,7 +104,7 @@ pub struct Provisions {
     concessions: BTreeMap<AccountId, BTreeMap<u16, Version<Date>>>,
     agreements: BTreeMap<OrgCode, BTreeMap<Date, Version<Agreement>>>,
     expiries: BTreeMap<Date, Version<Date>>,
-    approve_above: BTreeMap<Date, Version<Points>>,
+    settings: BTreeMap<SmolStr, BTreeMap<Date, Version<i64>>>,
 }
 
 impl Provisions {
@@ -119,7 +120,9 @@ impl Provisions {
                 keep_lower(self.agreements.entry(merchant).or_default(), from, says);
             }
             Provision::Expiry(earned_to, says) => keep_lower(&mut self.expiries, earned_to, says),
-            Provision::ApproveAbove(from, says) => keep_lower(&mut self.approve_above, from, says),
+            Provision::Setting(name, from, says) => {
+                keep_lower(self.settings.entry(name).or_default(), from, says);
+            }
         }
     }
 
@@ -144,7 +147,16 @@ impl Provisions {
 
     /// Above how many points an award of a day wants a second person, where its rule does not say; none if it never does.
     pub fn approve_above(&self, on: Date) -> Option<Points> {
-        self.approve_above.range(..=on).rev().find_map(|(_, points)| points.says().copied())
+        self.set("approve_above", on).map(Points)
+    }
+
+    /// A number that the township sets, as of a day; its default while nothing is set.
+    pub fn setting(&self, name: &str, on: Date) -> i64 {
+        self.set(name, on).unwrap_or_else(|| default_setting(name))
+    }
+
+    fn set(&self, name: &str, on: Date) -> Option<i64> {
+        self.settings.get(name)?.range(..=on).rev().find_map(|(_, value)| value.says().copied())
     }
 
     /// The last day of which the points may not be spent any more on a day; none while nothing expires.

@@ -59,6 +59,9 @@ fn the_bank_adds_up(town: &Town) {
     let (_, exemplars) = report(&town.township, &["exemplars", "--threshold", "100"]);
     assert_eq!((exemplars.len(), &exemplars[0]["earned"], &exemplars[0]["rank"]), (1, &json!(100), &json!(1)));
     assert!(report(&town.township, &["exemplars", "--threshold", "101"]).1.is_empty());
+    assert!(report(&town.township, &["exemplars"]).1.is_empty(), "500 unless the township sets it");
+    town.township.cli(&["put", "设置", "设置项=积分大户起点", "生效日期=2021-01-01", "数值=100", "--by", "T01"]).ok();
+    assert_eq!(report(&town.township, &["exemplars"]).1.len(), 1, "as the township has set it");
 }
 
 fn merchants_are_settled(town: &Town) {

@@ -11,7 +11,7 @@ use super::output::{Show, exit};
 use super::table::{Side, Table};
 use super::transfer;
 use super::{Outcome, Session};
-use crate::api::types::{Report, ReportColumn, ReportFormat, ReportName, fen_per_point, threshold};
+use crate::api::types::{Report, ReportColumn, ReportFormat, ReportName, fen_per_point};
 use crate::i18n::{Lang, moment};
 
 /// `report`.
@@ -25,9 +25,9 @@ pub(crate) struct Args {
     /// For what holds on a day: the day; today when left out
     #[arg(long, value_name = "DATE", value_parser = parse_date)]
     pub(crate) at: Option<Date>,
-    /// For exemplars: points from which on an account is one
-    #[arg(long, value_name = "POINTS", default_value_t = threshold())]
-    pub(crate) threshold: i64,
+    /// For exemplars: points from which on an account is one; as the township has set it when left out
+    #[arg(long, value_name = "POINTS", allow_negative_numbers = true)]
+    pub(crate) threshold: Option<i64>,
     /// For the settlement: what a point is worth where the merchant's agreement says no rate, in fen
     #[arg(long, value_name = "FEN", default_value_t = fen_per_point())]
     pub(crate) fen_per_point: i64,
@@ -66,10 +66,10 @@ pub(super) fn report(session: &Session, args: Args) -> Outcome {
     };
     let mut query = vec![
         ("name", name.as_str().to_owned()),
-        ("threshold", args.threshold.to_string()),
         ("fen_per_point", args.fen_per_point.to_string()),
         ("lang", lang.as_str().to_owned()),
     ];
+    query.extend(args.threshold.map(|points| ("threshold", points.to_string())));
     query.extend(args.month.map(|month| ("month", month.to_string())));
     query.extend(args.at.map(|day| ("at", day.to_string())));
     let format = args.format.map(ReportFormat::from);

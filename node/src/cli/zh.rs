@@ -90,7 +90,7 @@ const TEXTS: [(&str, &str); 97] = [
     ("report:name", "报表名称"),
     ("report:month", "月份，如 2026-11；不写则为全部时间"),
     ("report:at", "按某日统计的报表所取的日期；不写则为今天"),
-    ("report:threshold", "积分大户的起点分数"),
+    ("report:threshold", "积分大户的起点分数；不写则按镇里的设置"),
     ("report:fen_per_point", "商户协议未约定时每分折合多少（单位：分钱）"),
     ("report:format", "格式；不写则按文件名后缀，在终端上显示表格"),
     ("report:out", "写入的文件，已存在则替换；- 表示标准输出"),

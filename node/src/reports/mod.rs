@@ -41,7 +41,11 @@ pub fn make(
         ReportName::Villages => bank::villages(replica, month),
         ReportName::Segments => bank::segments(replica, month, query.lang),
         ReportName::Months => months::months(replica, month),
-        ReportName::Exemplars => bank::exemplars(replica, month, table::at_least_zero(query.threshold)?, query.lang),
+        ReportName::Exemplars => {
+            let set = || replica.views().provisions.setting("exemplar_points", today);
+            let threshold = table::at_least_zero(query.threshold.unwrap_or_else(set))?;
+            bank::exemplars(replica, month, threshold, query.lang)
+        }
         ReportName::Merchants => merchants::by_village(replica, month),
         ReportName::Ranking => merchants::ranking(replica, month),
         ReportName::Settlement => {
@@ -68,5 +72,5 @@ fn frame(replica: &Replica, query: &ReportQuery, today: Date) -> figures::Frame 
     let own = replica.org();
     let orgs = table::villages(replica).into_iter().chain([own.clone()]);
     let orgs = orgs.map(|org| (org.clone(), replica.views().directory.name(&org))).collect();
-    figures::Frame { orgs, today, month: query.month, lang: query.lang }
+    figures::Frame { orgs, today, month: query.month, lang: query.lang, provisions: replica.views().provisions.clone() }
 }

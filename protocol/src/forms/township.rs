@@ -5,6 +5,7 @@ use super::organisation::ends_after_start;
 use super::{Form, Home, Writers, anything};
 use crate::id::Kind;
 use crate::org::Level;
+use crate::schema::line::check_option;
 
 const NAME: Type = Type::Text(96);
 const POINTS: Type = Type::Number(0, 1_000_000);
@@ -45,7 +46,7 @@ pub static PRICE: Form = Form {
         Field::key("from", "生效日期", Type::Day).dating(),
         Field::need("points", "积分", POINTS),
     ],
-    check: anything,
+    check: |row| check_option(row.text("option")),
     belongs_to: None,
 };
 
@@ -175,7 +176,7 @@ const SETTINGS: &[Word] = &[
 /// What a setting is while the township has set nothing; of the threshold of approval, none.
 pub fn default_setting(name: &str) -> i64 {
     match name {
-        "exemplar_points" => 1000,
+        "exemplar_points" => 500,
         "grid_least" => 50,
         "grid_most" => 100,
         "pairing_least" => 5,

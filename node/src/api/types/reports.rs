@@ -153,9 +153,9 @@ pub struct ReportQuery {
     /// For what holds on a day: the day; today when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<Date>,
-    /// For exemplars: points from which on an account is one.
-    #[serde(default = "threshold")]
-    pub threshold: i64,
+    /// For exemplars: points from which on an account is one; as the township has set it when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub threshold: Option<i64>,
     /// For the settlement: what a point is worth, in fen.
     #[serde(default = "fen_per_point")]
     pub fen_per_point: i64,
@@ -165,11 +165,6 @@ pub struct ReportQuery {
     /// Language of titles and headers where people read them.
     #[serde(default = "english")]
     pub lang: Lang,
-}
-
-/// The article names no threshold (L1): each township says its own, and this is where it begins.
-pub(crate) fn threshold() -> i64 {
-    500
 }
 
 /// One point is one yuan where nothing else is agreed.

@@ -15,8 +15,10 @@ use super::hub::{Told, at_least, equal};
 use super::sheets::{Sheets, code, day, number};
 use crate::api::types::{GoldenRow, LineKind, Statement};
 
+/// From when on the township's agreement and setting hold.
+const SINCE: &str = "2019-01-01";
 /// Points from which on an account is an exemplar; the article gives none.
-const EXEMPLAR: &str = "500";
+const EXEMPLAR: i64 = 500;
 /// What the care station's agreement says a point is worth, in fen; the article gives none.
 const AGREED_FEN: i64 = 80;
 const YOUTHS: usize = 93;
@@ -30,16 +32,14 @@ pub(super) fn golden(town: &Town, files: &DemoFiles, folder: &Path, bars: &Bars)
 
 /// What the Civilization Bank's own records say: exemplars, segments, classes, partner units, the care station.
 fn bank(town: &Town, files: &DemoFiles, folder: &Path) -> Result<Vec<GoldenRow>, Refusal> {
-    let mut agreement = Sheets::default();
-    let values = [
-        ("merchant", files.merchant.as_str().into()),
-        ("from", "2019-01-01".into()),
-        ("point_worth", AGREED_FEN.into()),
-    ];
-    agreement.own(&township::MERCHANT, &values)?;
-    agreement
-        .write(&folder.join("merchant"), &mut |path, _| import_at(&town.township, &[path.to_owned()]).map(|_| ()))?;
-    let exemplars = Told::of(&town.township, "exemplars", &[("threshold", EXEMPLAR)])?;
+    let mut set = Sheets::default();
+    let agreed =
+        [("merchant", files.merchant.as_str().into()), ("from", SINCE.into()), ("point_worth", AGREED_FEN.into())];
+    set.own(&township::MERCHANT, &agreed)?;
+    let exemplar = [("setting", "exemplar_points".into()), ("from", SINCE.into()), ("value", EXEMPLAR.into())];
+    set.own(&township::SETTING, &exemplar)?;
+    set.write(&folder.join("township"), &mut |path, _| import_at(&town.township, &[path.to_owned()]).map(|_| ()))?;
+    let exemplars = told(&town.township, "exemplars")?;
     let (segments, settled) = (told(&town.township, "segments")?, told(&town.township, "settlement")?);
     let earning = |segment: &&str| Ok(i64::from(segments.of_row(segment, "gross")? > 0));
     let residents = ["party", "villager", "minor"].iter().map(earning).sum::<Result<i64, Refusal>>()?;

@@ -205,7 +205,7 @@ impl Column {
         };
         let numbers =
             |of: Measure| tally.of(of).filter_map(|(cell, many)| Some((cell.class.parse::<i64>().ok()?, many)));
-        let set = |name: &str| gathered.settings.get(name);
+        let set = |name: &str| gathered.setting(name);
         let since = |of: Measure| {
             let today = gathered.frame.today;
             let days = move |class: &str| Some(i64::from(today.since(parse_date(class).ok()?).ok()?.get_days()));

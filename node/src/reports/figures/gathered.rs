@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use xiangyue_protocol::forms::township::{SETTING, default_setting};
 use xiangyue_protocol::forms::{Form, Row};
-use xiangyue_protocol::{Date, Month, OrgCode};
+use xiangyue_protocol::{Month, OrgCode};
 
 use super::Frame;
 use crate::registers::{Cell, Counts, Measure, Tally};
@@ -13,12 +12,11 @@ use crate::registers::{Cell, Counts, Measure, Tally};
 pub(super) struct Gathered<'a> {
     pub(super) frame: &'a Frame,
     counts: &'a Counts,
-    pub(super) settings: Settings,
 }
 
 impl<'a> Gathered<'a> {
     pub(super) fn new(frame: &'a Frame, counts: &'a Counts) -> Gathered<'a> {
-        Gathered { frame, counts, settings: Settings::of(counts, frame.today) }
+        Gathered { frame, counts }
     }
 
     /// The numbers of an organisation's documents in the report's period.
@@ -69,6 +67,11 @@ impl<'a> Gathered<'a> {
         tally
     }
 
+    /// A number that the township sets, as of today.
+    pub(super) fn setting(&self, name: &str) -> i64 {
+        self.frame.provisions.setting(name, self.frame.today)
+    }
+
     /// The rows of a form in the township's own documents.
     pub(super) fn township_rows(&self, form: &'static Form) -> impl Iterator<Item = &'a Row> {
         self.counts.values().filter_map(|counted| counted.rows.as_deref()).flat_map(move |rows| rows.of(form))
@@ -80,30 +83,5 @@ fn in_period(cell: &Cell, month: Option<Month>) -> bool {
     match (cell.month, month) {
         (Some(of), Some(month)) => of == month,
         _ => true,
-    }
-}
-
-/// What the township has set, as of a day.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Settings(BTreeMap<String, (Date, i64)>);
-
-impl Settings {
-    /// The settings in force on a day.
-    fn of(counts: &Counts, on: Date) -> Settings {
-        let mut settings: BTreeMap<String, (Date, i64)> = BTreeMap::new();
-        let rows = counts.values().filter_map(|counted| counted.rows.as_deref());
-        for row in rows.flat_map(|rows| rows.of(&SETTING)) {
-            let (Some(from), Some(value)) = (row.date("from"), row.number("value")) else { continue };
-            let known = settings.get(row.text("setting"));
-            if from <= on && known.is_none_or(|(since, _)| from > *since) {
-                settings.insert(row.text("setting").to_owned(), (from, value));
-            }
-        }
-        Settings(settings)
-    }
-
-    /// A setting, or what it is while nobody has set it.
-    pub(super) fn get(&self, name: &str) -> i64 {
-        self.0.get(name).map_or_else(|| default_setting(name), |(_, value)| *value)
     }
 }

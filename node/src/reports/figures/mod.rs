@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 
 use smol_str::SmolStr;
 use xiangyue_protocol::forms::Word;
+use xiangyue_protocol::provisions::Provisions;
 use xiangyue_protocol::{Date, Level, Month, OrgCode};
 
 use self::column::Column;
@@ -30,6 +31,8 @@ pub(crate) struct Frame {
     pub(crate) month: Option<Month>,
     /// Language of words in cells.
     pub(crate) lang: Lang,
+    /// What the township sets.
+    pub(crate) provisions: Provisions,
 }
 
 /// A report as a table.
