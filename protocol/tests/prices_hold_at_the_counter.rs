@@ -88,6 +88,20 @@ fn other_points_are_refused_and_the_right_ones_named() {
 }
 
 #[test]
+fn an_option_that_no_line_could_name_gets_no_price() {
+    for option in ["long@60", "long*2", "long×2", "long=5", "long;short"] {
+        let values = [
+            ("item", "DYE".into()),
+            ("option", option.into()),
+            ("min_age", 0.into()),
+            ("from", "2020-01-01".into()),
+            ("points", 5.into()),
+        ];
+        assert_eq!(Row::new(&PRICE, values).unwrap_err().code(), Code::BadValue, "{option}");
+    }
+}
+
+#[test]
 fn the_version_in_effect_on_the_day_counts() {
     let mut world = world();
     for (day, points) in [("2021-01-09", 108), ("2021-01-10", 120)] {

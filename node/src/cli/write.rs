@@ -71,9 +71,13 @@ impl Show for CommandsResponse {
                     lang.pick("可以记账（仅检查，未写入）", "good (checked only, not written)")
                 }
                 (Became::New, _) => lang.pick("已记账", "written"),
+                (Became::Waiting, Mode::DryRun) => lang.pick(
+                    "积分超过审批起点，将留待第二人审批（仅检查，未写入）",
+                    "above the threshold: would wait for a second person (checked only, not written)",
+                ),
                 (Became::Waiting, _) => lang.pick(
                     "积分超过审批起点，已留待第二人审批，暂不计分",
-                    "above the rule's threshold: kept for a second person to approve, counts nothing yet",
+                    "above the threshold: kept for a second person to approve, counts nothing yet",
                 ),
                 (Became::Already, _) => lang.pick("此前已记账，未重复", "had been written before; not counted twice"),
                 (Became::Refused, _) => lang.pick("已拒绝", "refused"),

@@ -43,16 +43,25 @@ impl Line {
     /// # Errors
     /// [`Code::MissingValue`], [`Code::TooLong`], [`Code::BadValue`] or [`Code::BadNumber`].
     pub fn check(&self) -> Result<(), Refusal> {
-        let apart = |c: char| c.is_control() || c.is_whitespace() || "@*×=;/".contains(c);
-        match &self.option {
-            option if option.is_empty() => Err(Refusal::new(Code::MissingValue, "规格 option")),
-            option if option.len() > OPTION_BYTES => Err(Refusal::new(Code::TooLong, "规格 option")),
-            option if option.contains(apart) => Err(Refusal::new(Code::BadValue, option.escape_debug())),
-            _ if self.persons == 0 || self.age > 150 || self.points < Points::ZERO => {
-                Err(Refusal::new(Code::BadNumber, self))
-            }
-            _ => Ok(()),
+        check_option(&self.option)?;
+        if self.persons == 0 || self.age > 150 || self.points < Points::ZERO {
+            return Err(Refusal::new(Code::BadNumber, self));
         }
+        Ok(())
+    }
+}
+
+/// Whether a line can name this option.
+///
+/// # Errors
+/// [`Code::MissingValue`], [`Code::TooLong`] or [`Code::BadValue`].
+pub(crate) fn check_option(option: &str) -> Result<(), Refusal> {
+    let apart = |c: char| c.is_control() || c.is_whitespace() || "@*×=;/".contains(c);
+    match option {
+        "" => Err(Refusal::new(Code::MissingValue, "规格 option")),
+        _ if option.len() > OPTION_BYTES => Err(Refusal::new(Code::TooLong, "规格 option")),
+        _ if option.contains(apart) => Err(Refusal::new(Code::BadValue, option.escape_debug())),
+        _ => Ok(()),
     }
 }
 
