@@ -12,17 +12,21 @@ use ed25519_dalek::SigningKey;
 use forge::{Author, signing_key};
 use proptest::prelude::*;
 use world::{MERCHANT_CODE, NOW, VILLAGE_CODE, deliver, drained, enrol, key, newborn, org};
+use xiangyue_protocol::forms::Row;
+use xiangyue_protocol::forms::points::VALIDITY;
+use xiangyue_protocol::forms::township::{MERCHANT, PRICE, SETTING};
 use xiangyue_protocol::record::Record;
 use xiangyue_protocol::replica::{PeerId, Replica};
 use xiangyue_protocol::schema::{
     Approval, Award, Decline, Entry, Expiry, Grant, Points, Redemption, Reversal, Taken, claim,
 };
 use xiangyue_protocol::segment::{ChangeId, Sealed, Segment};
-use xiangyue_protocol::summary::Slip;
+use xiangyue_protocol::summary::{Slip, Summary};
 use xiangyue_protocol::views::Views;
 use xiangyue_protocol::{DocId, NodeId};
 
 const LEDGER: &str = "110112119201/ledger/2021-01";
+const RULES: &str = "110112119/rules/2021";
 
 /// The township's replica with the village and a second node of it in the directory.
 fn reader() -> Replica {
@@ -118,8 +122,16 @@ fn authors() -> [Author; 3] {
     [Author::new(key(1), 1, LEDGER), Author::new(key(1), 2, LEDGER), Author::new(key(2), 1, LEDGER)]
 }
 
+/// Three lives of the township's node.
+fn township_lives() -> [Author; 3] {
+    [1, 2, 3].map(|life| Author::new(key(0), life, RULES))
+}
+
 fn written(steps: &[Step], record: impl Fn(&Step) -> Record) -> Vec<Segment> {
-    let mut authors = authors();
+    written_by(authors(), steps, record)
+}
+
+fn written_by(mut authors: [Author; 3], steps: &[Step], record: impl Fn(&Step) -> Record) -> Vec<Segment> {
     let mut segments = Vec::new();
     for step in steps {
         let others: Vec<Author> = (0..3)
@@ -243,6 +255,44 @@ proptest! {
         });
         prop_assert_eq!(&views[0], &views[1]);
     }
+
+    #[test]
+    fn provisions_say_the_same_in_any_order(
+        steps in steps(),
+        one in proptest::collection::vec(0usize..3, 24),
+        two in proptest::collection::vec(0usize..3, 24),
+    ) {
+        let segments = written_by(township_lives(), &steps, |step| provision(step.entry));
+        let states = [one, two].map(|picks| {
+            let mut village = newborn(1, VILLAGE_CODE);
+            village.connected(NOW, PeerId(1), newborn(0, "110112119").node(), org("110112119"));
+            for segment in interleaved(&segments, &picks) {
+                deliver(&mut village, PeerId(1), segment.bytes).expect("taken");
+                drained(&mut village);
+            }
+            village
+        });
+        let [a, b] = &states;
+        prop_assert_eq!(a.views(), b.views(), "as the rows arrive");
+        prop_assert_eq!(a.views(), &Views::of(a.docs().iter()), "rebuilt from summaries");
+        let doc = &a.docs()[&RULES.parse().unwrap()].summary;
+        let stored = postcard::to_stdvec(doc).unwrap();
+        prop_assert_eq!(&postcard::from_bytes::<Summary>(&stored).unwrap(), doc);
+    }
+}
+
+/// Versions of a few rows by which points are judged, some of them written apart and some withdrawn.
+fn provision(n: u16) -> Record {
+    let (points, day) = (("points", i64::from(n % 3).into()), format!("2021-01-0{}", 1 + (n >> 2) % 2));
+    let from = ("from", day.as_str().into());
+    let row = match (n >> 3) % 4 {
+        0 => Row::new(&PRICE, [("item", "I1".into()), ("option", "o".into()), ("min_age", 0.into()), from, points]),
+        1 => Row::new(&MERCHANT, [("merchant", MERCHANT_CODE.into()), from, ("point_worth", i64::from(n % 3).into())]),
+        2 => Row::new(&SETTING, [("setting", "approve_above".into()), from, ("value", i64::from(n % 3).into())]),
+        _ => Row::new(&VALIDITY, [("earned_to", "2020-12-31".into()), ("spend_until", day.as_str().into())]),
+    };
+    let row = row.unwrap().at(u32::from(1 + (n >> 5) % 3));
+    if (n >> 7).is_multiple_of(4) { row.withdrawn() } else { row }.to_record()
 }
 
 #[test]
