@@ -19,6 +19,7 @@ const OPTION_BYTES: usize = 32;
 
 /// One line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Line {
     /// The option of the item, as in its price list.
     pub option: SmolStr,

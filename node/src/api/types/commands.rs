@@ -356,6 +356,11 @@ mod tests {
         let json = r#"{"commands":[{"do":"award","request":"S","account":"A","rule":"R","points":5,"datum":"x"}]}"#;
         let error = serde_json::from_str::<CommandsRequest>(json).unwrap_err().to_string();
         assert!(error.contains("datum"), "{error}");
+        // A line for two must not be taken for one.
+        let json = r#"{"commands":[{"do":"redeem","request":"S","account":"A","item":"I",
+            "lines":[{"option":"long","age":60,"person":2}]}]}"#;
+        let error = serde_json::from_str::<CommandsRequest>(json).unwrap_err().to_string();
+        assert!(error.contains("person"), "{error}");
     }
 
     #[test]
