@@ -37,7 +37,9 @@ fn an_award_above_the_threshold_counts_once_a_second_person_has_said_yes() {
     assert_eq!(again["files"][0]["already"], 4, "{again}");
     assert_eq!(village.balance(ACCOUNT, "available"), Some(140), "10, 50 below the threshold, 80 with its approval");
     let hand = ["award", ACCOUNT, "HERO", "60", "--request", "H-5", "--by", "W07"];
-    assert_eq!(village.cli(&hand).ok()["results"][0]["became"], "waiting");
+    let dated = [&hand[..], &["--date", "2026-02-05"]].concat();
+    assert_eq!(village.cli(&dated).ok()["results"][0]["became"], "waiting");
+    assert_eq!(village.cli(&hand).ok()["results"][0]["became"], "already", "typed again on another day");
     assert_eq!(waiting(&village), ["H-2", "H-4", "H-5"]);
     town.wait_for_equal_heads(&village, 20);
     assert_eq!(waiting(&town.township), ["H-2", "H-4", "H-5"], "the township sees them too");

@@ -278,6 +278,12 @@ impl Replica {
         self.slips(request).map(|(_, slip)| slip).max_by_key(|slip| slip.author == self.node)
     }
 
+    /// The day of what stands under this number: of an entry, or of a claim.
+    pub fn day_of(&self, request: &RequestId) -> Option<Date> {
+        let claimed = || self.claims(request).map(|(_, _, award)| award.date).next();
+        self.slip(request).map(|slip| slip.date).or_else(claimed)
+    }
+
     /// The slips with this number in the ledgers and counters that this node may write to.
     fn slips(&self, request: &RequestId) -> impl Iterator<Item = (&DocId, &Slip)> {
         self.writable().flat_map(move |(id, points)| points.under(request).map(move |slip| (id, slip)))

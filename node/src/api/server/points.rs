@@ -84,8 +84,8 @@ fn understood(replica: &Replica, commands: Vec<WireCommand>, today: Date) -> Res
     let names = LazyCell::new(|| Names::of(&replica.views().directory));
     let org = |text: &str| text.parse().or_else(|_| names.organisation(text));
     let understand = |command: WireCommand| {
-        let known = command.request().and_then(|request| replica.slip(request));
-        command.into_command(known.map_or(today, |slip| slip.date), org)
+        let known = command.request().and_then(|request| replica.day_of(request));
+        command.into_command(known.unwrap_or(today), org)
     };
     commands.into_iter().map(understand).collect()
 }
