@@ -6,12 +6,13 @@ mod world;
 
 use proptest::prelude::*;
 use world::{
-    MERCHANT, MERCHANT_CODE, OTHER, TOWNSHIP, VILLAGE, VILLAGE_CODE, World, approved_above, award, grant, life, redeem,
-    reverse, verdict,
+    MERCHANT, MERCHANT_CODE, OTHER, TOWNSHIP, VILLAGE, VILLAGE_CODE, World, approved_above, award, grant, life, put,
+    redeem, reverse, verdict,
 };
-use xiangyue_protocol::Command;
+use xiangyue_protocol::forms::points::VALIDITY;
 use xiangyue_protocol::schema::{Award, Points};
 use xiangyue_protocol::views::Views;
+use xiangyue_protocol::{Amend, Command, ExpireRequest};
 
 #[derive(Clone, Debug)]
 enum Act {
@@ -51,11 +52,18 @@ fn command(what: u8, points: i64) -> Command {
     match what / 51 {
         0 if what % 2 == 1 => under("RA", award(&request, "A1", points)),
         0 => award(&request, "A1", points),
+        1 if what % 3 == 1 => expire(),
         1 | 2 => redeem(&request, "A1", points),
         3 => grant(&request, "A1", points, if what.is_multiple_of(3) { VILLAGE_CODE } else { MERCHANT_CODE }),
         _ if what % 4 == 1 => verdict(&request, "c2", (what % 8 == 1).then_some("no")),
         _ => reverse(&format!("v{request}"), &request),
     }
+}
+
+/// Everything that anybody earns here is over by then.
+fn expire() -> Command {
+    let (account, as_of) = ("A1".parse().unwrap(), "2021-01-15".parse().unwrap());
+    Command::Expire(ExpireRequest { account, as_of, by: "c1".into() })
 }
 
 /// Under a rule of which awards above ten points wait for a second person.
@@ -93,7 +101,8 @@ proptest! {
     #[test]
     fn nobody_overspends_and_all_converge(acts in acts()) {
         let mut world = World::whole();
-        world.commit(TOWNSHIP, vec![approved_above("RA", 100, 10)]).unwrap();
+        let over = [("earned_to", "2021-01-06".into()), ("spend_until", "2021-01-10".into())];
+        world.commit(TOWNSHIP, vec![approved_above("RA", 100, 10), put(&VALIDITY, &over, Amend::No)]).unwrap();
         world.settle();
         let mut lives = [1; 4];
         for act in acts {
@@ -134,7 +143,7 @@ proptest! {
         prop_assert_eq!(township.views(), &Views::of(township.docs().iter()));
         prop_assert_eq!(township.views().overspent().count(), 0);
         for totals in township.views().book.values() {
-            let net = Points(totals.earned.0 - totals.redeemed.0 - totals.reversed.0);
+            let net = totals.earned - totals.redeemed - totals.reversed - totals.expired;
             prop_assert_eq!(Points(totals.available().0 - totals.debt().0), net, "points are neither made nor lost");
         }
     }
