@@ -143,6 +143,9 @@ pub enum Fault {
         way: Way,
         /// How long.
         lasts: Micros,
+        /// Whether it is a merchant's till without a line, which belongs to the work and not to what goes wrong.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        till: bool,
     },
     /// One link breaks; it is dialled again at once.
     Break {

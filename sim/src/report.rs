@@ -63,7 +63,7 @@ impl Report {
             .map(|v| json!({ "promise": v.promise, "oracle": v.oracle, "at_seconds": thousandths(v.at / 1000), "what": v.what }))
             .collect();
         let sometimes: Map<String, Value> =
-            Sometimes::ALL.iter().map(|what| (what.text().to_owned(), json!(stats.count(*what)))).collect();
+            Sometimes::ALL.iter().map(|what| (what.name(), json!(stats.count(*what)))).collect();
         json!({
             "seed": self.seed,
             "trace_hash": self.trace_hash,
@@ -110,8 +110,13 @@ impl Report {
         row("convergence ms", format!("{delays} (p50 / p90 / p99)"));
         row("trace", self.trace_hash.clone());
         text.push_str("\nsometimes\n");
-        for what in Sometimes::ALL {
-            let _ = writeln!(text, "{:>9}  {}", stats.count(*what), what.text());
+        let (met, never): (Vec<Sometimes>, Vec<_>) = Sometimes::ALL.iter().partition(|what| stats.count(**what) > 0);
+        for what in met {
+            let _ = writeln!(text, "{:>9}  {}", stats.count(what), what.text());
+        }
+        if !never.is_empty() {
+            let never: Vec<String> = never.into_iter().map(Sometimes::name).collect();
+            let _ = writeln!(text, "    never  {}", never.join(", "));
         }
         for violation in &self.violations {
             let at = thousandths(violation.at * 1000 / SECOND);

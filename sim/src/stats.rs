@@ -15,7 +15,9 @@ macro_rules! sometimes {
             pub const ALL: &[Sometimes] = &[$(Sometimes::$name,)*];
             /// Those that partitions, breaks, crashes and restores alone bring about.
             pub const USUAL: &[Sometimes] = Sometimes::ALL.split_at(Sometimes::CameThroughOneWay as usize).0;
-            /// For tables and summaries.
+            /// Its key in summaries and under `[expect]`.
+            pub fn name(self) -> String { format!("{self:?}") }
+            /// For people.
             pub fn text(self) -> &'static str { match self { $(Sometimes::$name => $text,)* } }
         }
     };

@@ -102,7 +102,7 @@ impl Observer for Curious {
 fn an_observer_changes_nothing_and_is_told_everything() {
     let mut plan = plan(1);
     plan.sample = SECOND;
-    fault(Fault::Cut { island: island(), way: Way::Both, lasts: LASTS })(&mut plan);
+    fault(Fault::Cut { island: island(), way: Way::Both, lasts: LASTS, till: false })(&mut plan);
     let alone = run(plan.clone()).unwrap();
     let mut watch = Curious::default();
     let watched = Engine::new(plan).unwrap().run(&mut watch);
@@ -119,7 +119,7 @@ fn an_observer_changes_nothing_and_is_told_everything() {
 #[test]
 fn one_way_partitions() {
     for way in [Way::Into, Way::OutOf] {
-        bites(&[Sometimes::CameThroughOneWay], fault(Fault::Cut { island: island(), way, lasts: LASTS }));
+        bites(&[Sometimes::CameThroughOneWay], fault(Fault::Cut { island: island(), way, lasts: LASTS, till: false }));
     }
 }
 
@@ -289,7 +289,7 @@ fn a_copy_beside_its_original() {
 fn a_copy_that_nobody_has_met() {
     bites(&[Sometimes::SpentByBoth], |plan| {
         plan.workload.redeem_permille = 600;
-        plan.faults.push((15 * SECOND, Fault::Cut { island: [1].into(), way: Way::Both, lasts: LASTS }));
+        plan.faults.push((15 * SECOND, Fault::Cut { island: [1].into(), way: Way::Both, lasts: LASTS, till: false }));
         plan.faults.push((20 * SECOND, Fault::Clone { node: 1, age: 0, beside: LASTS }));
     });
 }

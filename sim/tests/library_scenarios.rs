@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use xiangyue_sim::report::Report;
-use xiangyue_sim::scenario::{Scenario, Set, library, run};
+use xiangyue_sim::scenario::{Scenario, Set, library, run_gathering};
 
 /// Values put over a scenario for these tests, and how many seeds are run.
 struct Small {
@@ -64,9 +64,9 @@ fn runs(small: &Small) {
     let scenario = Scenario::of_library(small.name, &sets).unwrap_or_else(|problem| panic!("{problem}"));
     let mut all: Option<Report> = None;
     for seed in 1..=small.seeds {
-        let report = run(scenario.plan(seed).unwrap()).unwrap();
+        let (report, summary) = run_gathering(scenario.plan(seed).unwrap()).unwrap();
         assert!(report.is_green(), "{}, seed {seed}: {:#?}", small.name, report.violations);
-        let missed = scenario.missed_by(&report.summary(0));
+        let missed = scenario.missed_by(&summary);
         assert!(missed.is_empty(), "{}, seed {seed}: {missed:#?}", small.name);
         match &mut all {
             Some(all) => all.add(&report),
@@ -114,7 +114,7 @@ each! {
 fn expectations_can_fail() {
     let fails = |name: &str, set: &str| {
         let scenario = Scenario::of_library(name, &[set.parse().unwrap()]).unwrap();
-        let summary = run(scenario.plan(1).unwrap()).unwrap().summary(0);
+        let (_, summary) = run_gathering(scenario.plan(1).unwrap()).unwrap();
         let missed = [scenario.missed_by(&summary), scenario.missed_by_all(&summary)].concat();
         assert!(!missed.is_empty(), "{name} with {set}");
     };

@@ -106,8 +106,8 @@ fn a_tree_grows_at_the_price_of_one_flood() {
 fn a_torn_mesh_recovers_under_every_policy() {
     for (propagation, seed) in Propagation::ALL.into_iter().zip(1..) {
         let mut plan = mesh(seed, 40);
-        let cut = Fault::Cut { island: (20..40).collect(), way: Way::Both, lasts: 60 * SECOND };
-        let flap = Fault::Cut { island: (5..10).collect(), way: Way::Both, lasts: 8 * SECOND };
+        let cut = Fault::Cut { island: (20..40).collect(), way: Way::Both, lasts: 60 * SECOND, till: false };
+        let flap = Fault::Cut { island: (5..10).collect(), way: Way::Both, lasts: 8 * SECOND, till: false };
         plan.faults = vec![(40 * SECOND, cut), (110 * SECOND, flap.clone()), (125 * SECOND, flap)];
         let stats = run(plan, propagation);
         assert_eq!(

@@ -287,3 +287,33 @@ fn without_its_feature_parquet_is_refused_before_anything_runs() {
     assert!(refused.contains("--features parquet"), "{refused}");
     assert!(!place.path("one").exists());
 }
+
+#[test]
+fn runs_of_two_scenarios_are_never_mixed_in_one_folder() {
+    let place = Place::new();
+    place.does("run small.toml --seeds 2 --out many --json", 0);
+    place.does("run small.toml --seeds 2 --out many --json", 0);
+    let said = String::from_utf8(place.does("run small.toml --set topology.villages=3 --seeds 2 --out many", 2).stderr);
+    assert!(said.is_ok_and(|said| said.contains("many: holds runs of several seeds")));
+    place.does("run small.toml --seed 1 --out many", 2);
+    place.does("plot many --out plots", 0);
+    assert!(place.path("plots/convergence-cdf.svg").exists());
+}
+
+#[test]
+fn a_replay_says_where_it_differs_and_not_what_is_written_otherwise() {
+    let place = Place::new();
+    place.does("run small.toml --seed 1 --out one --json", 0);
+    place.does("replay one", 0);
+    let trace = place.0.path().join("one/trace.jsonl");
+    let lines = std::fs::read_to_string(&trace).expect("the run has left it");
+    let (head, tail) = lines.split_at(lines.match_indices("\"send\"").nth(5).expect("more than five were sent").0);
+    std::fs::write(&trace, format!("{head}\"lend\"{}", &tail[6..])).expect("the folder is this test's own");
+    let manifest = place.0.path().join("one/manifest.json");
+    let text = std::fs::read_to_string(&manifest).expect("the run has left it");
+    let hash = text.split("\"trace_hash\": \"").nth(1).expect("it is there").split('"').next().expect("it has an end");
+    std::fs::write(&manifest, text.replace(hash, "0")).expect("the folder is this test's own");
+    let said = String::from_utf8(place.does("replay one", 1).stdout).expect("text");
+    let line = head.lines().count();
+    assert!(said.contains(&format!("first difference: line {line}\n")), "{said}");
+}

@@ -4,7 +4,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use xiangyue_sim::scenario::{Document, Problem, Scenario, Set, library, run};
+use xiangyue_sim::scenario::{Document, Problem, Scenario, Set, library, run, run_gathering};
+use xiangyue_sim::stats::Sometimes;
 
 fn page() -> String {
     std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/scenarios.md")).unwrap()
@@ -63,6 +64,65 @@ fn every_key_of_the_program_is_on_the_page_and_every_key_of_the_page_in_the_prog
     for (heading, text) in sections {
         assert_eq!(page.get(heading), Some(&allowed(text)), "{heading}");
     }
+}
+
+#[test]
+fn every_thing_that_happens_only_sometimes_is_on_the_page_in_its_words() {
+    let page = page();
+    let table = page.split("### sometimes").nth(1).unwrap();
+    let rows: Vec<&str> = table.lines().filter(|line| line.starts_with("| `")).collect();
+    let expected: Vec<String> =
+        Sometimes::ALL.iter().map(|what| format!("| `{}` | {} |", what.name(), what.text())).collect();
+    assert_eq!(rows, expected);
+}
+
+#[test]
+fn what_cannot_be_meant_is_refused_with_its_key() {
+    let refused = [
+        ("[link.a]\nloss = \"150%\"", "link.a.loss `150%` is not a share from 0% to 100%"),
+        ("[[fault]]\nkind = \"revoke\"\nat = \"merchants\"\nchance = \"101%\"", "`101%` is not a share"),
+        ("[workload]\nredeem = \"60%\"\nreverse = \"30%\"\ngrant = \"20%\"", "workload.redeem"),
+        ("[[fault]]\nkind = \"cut\"\nwhen = \"100s\"\nlasts = \"1s\"", "fault.1.when is when clerks have stopped"),
+        (
+            "[[fault]]\nkind = \"cut\"\nat = \"island of 50\"\nlasts = \"1s\"",
+            "an island of 50 villages, and there are 3",
+        ),
+        ("[[fault]]\nname = \"a\"\nkind = \"break\"\n[[fault]]\nname = \"a\"\nkind = \"break\"", "fault.2.name"),
+        ("[phases]\nsample = \"1us\"", "phases.sample 90000000 samples"),
+        ("[sweep]\n\"seeds.count\" = [1, 2]", "cannot be swept"),
+        (
+            "[seeds]\ncount = 9\n[topology]\nvillages = \"1..3\"\n[[node]]\nat = \"village-3\"",
+            "no node is called `village-3`",
+        ),
+    ];
+    for (text, expected) in refused {
+        let problem = read(text).unwrap_err();
+        let said = format!("{} {}", problem.key, problem.what);
+        assert!(said.contains(expected), "{text}\n{said}");
+    }
+    let plan = read("[link.a]\nat = \"posts\"").unwrap();
+    assert_eq!(plan.unused_links(&plan.plan(1).unwrap()), ["a"], "three-village stars have no posts");
+}
+
+#[test]
+fn who_takes_samples_changes_nothing() {
+    let hash = |sample: &str| {
+        let scenario = read(&format!("[phases]\nload = \"9s\"\nsample = \"{sample}\"")).unwrap();
+        run(scenario.plan(3).unwrap()).unwrap().trace_hash
+    };
+    assert_eq!(hash("0"), hash("700ms"));
+}
+
+#[test]
+fn figures_of_deliveries_can_be_expected() {
+    let missed = |expect: &str| {
+        let scenario = read(&format!("[phases]\nload = \"9s\"\n[expect]\n{expect}")).unwrap();
+        assert!(scenario.expects_of_deliveries());
+        let (_, summary) = run_gathering(scenario.plan(3).unwrap()).unwrap();
+        scenario.missed_by(&summary)
+    };
+    assert_eq!(missed("\"delivered_within.60s\" = 1\n\"hops.mean\" = \"<= 2\"\ndeliveries = \"> 10\""), [""; 0]);
+    assert_eq!(missed("\"delivery_ms.p99\" = \"<= 1\"").len(), 1);
 }
 
 #[test]

@@ -6,10 +6,16 @@ use xiangyue_sim::scheduler::SECOND;
 use super::watch::{Progress, Stop};
 use super::{Exit, Failure, args};
 
+/// How all bugs are planted.
+const WITH_ALL: &str = "cargo run --release -p xiangyue-sim --features mutants -- mutants";
+
 pub(super) fn mutants(args: &args::Mutants) -> Result<Exit, Failure> {
     let stop = Stop::on_interrupt()?;
     let wanted: Vec<Mutant> = if args.names.is_empty() { Mutant::ALL.to_vec() } else { args.names.clone() };
     let (built, absent): (Vec<Mutant>, Vec<Mutant>) = wanted.into_iter().partition(|mutant| mutant.is_built());
+    if let Some(mutant) = absent.first().filter(|_| !args.names.is_empty()) {
+        return Err(Failure(format!("{}: not in this build; with it: {WITH_ALL}", mutant.name())));
+    }
     let mut progress = Progress::new(built.len() as u64, stop.clone());
     let (mut missed, mut interrupted) = (0, false);
     println!("{:<28}{:<9}{:<10}{:>5}{:>9}  what was seen", "planted bug", "promise", "oracle", "seeds", "virtual");
@@ -28,7 +34,7 @@ pub(super) fn mutants(args: &args::Mutants) -> Result<Exit, Failure> {
     if !absent.is_empty() {
         let names: Vec<&str> = absent.iter().map(|mutant| mutant.name()).collect();
         println!("\nnot in this build: {}", names.join(", "));
-        println!("with them: cargo run --release -p xiangyue-sim --features mutants -- mutants");
+        println!("with them: {WITH_ALL}");
     }
     Ok(match (missed, interrupted) {
         (0, false) => Exit::Green,

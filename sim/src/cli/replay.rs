@@ -8,10 +8,12 @@ use xiangyue_sim::engine::Engine;
 use xiangyue_sim::observer::{Observer, TraceEvent};
 use xiangyue_sim::plan::Plan;
 
+use super::rundir::{TRACE, names_of, trace_line};
 use super::{Exit, Failure, args, file_failure};
 
 /// Compares events with the lines of an earlier run's trace, if that was kept.
 struct Against {
+    names: Vec<String>,
     lines: Option<std::io::Lines<Box<dyn BufRead>>>,
     at: u64,
     difference: Option<String>,
@@ -30,10 +32,8 @@ impl Observer for Against {
             return;
         };
         self.at += 1;
-        let was: Value = serde_json::from_str(&line).unwrap_or_default();
-        let is = serde_json::to_value(event).unwrap_or_default();
-        let differs = is.as_object().into_iter().flatten().any(|(key, is)| was.get(key).is_some_and(|was| was != is));
-        if differs {
+        let is = trace_line(&self.names, event);
+        if line != is {
             self.difference = Some(format!("line {}\n  was {line}\n  is  {is}", self.at));
         }
     }
@@ -48,7 +48,7 @@ pub(super) fn replay(args: &args::Replay) -> Result<Exit, Failure> {
     if let Some(mutant) = plan.mutant.filter(|mutant| !mutant.is_built()) {
         return Err(Failure(format!("{} is not in this build; build with --features mutants", mutant.name())));
     }
-    let mut against = Against { lines: trace_beside(&path), at: 0, difference: None };
+    let mut against = Against { names: names_of(&plan), lines: trace_beside(&path), at: 0, difference: None };
     let report = Engine::new(plan)?.run(&mut against);
     for violation in &report.violations {
         println!("promise {} ({}): {}", violation.promise, violation.oracle, violation.what);
@@ -79,7 +79,7 @@ fn read(path: &Path) -> std::io::Result<String> {
 
 #[expect(clippy::disallowed_types, reason = "the command line reads files; runs may not")]
 fn trace_beside(path: &Path) -> Option<std::io::Lines<Box<dyn BufRead>>> {
-    let trace: PathBuf = path.parent()?.join("trace.jsonl");
+    let trace: PathBuf = path.parent()?.join(TRACE);
     let file = std::fs::File::open(trace).ok()?;
     let reader: Box<dyn BufRead> = Box::new(std::io::BufReader::new(file));
     Some(reader.lines())

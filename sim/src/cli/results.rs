@@ -10,7 +10,7 @@ use xiangyue_sim::figures::metric::METRICS;
 use xiangyue_sim::observer::Sample;
 use xiangyue_sim::plot::gallery::Measured;
 
-use super::rundir::{FORMAT, MANIFEST, QUANTILES, SERIES, SUMMARY, write_whole};
+use super::rundir::{FORMAT, MANIFEST, QUANTILES, SERIES, SUMMARY, seed_folders, write_whole};
 use super::{Failure, file_failure};
 
 /// What a sweep is, beside its runs.
@@ -64,6 +64,12 @@ impl Folder {
             let manifest = read_manifest(&dir.join(MANIFEST))?;
             let runs = if is_finished(dir) { vec![(dir.to_owned(), Vec::new())] } else { Vec::new() };
             return Folder { title: title(&manifest), runs }.unless_empty(dir);
+        }
+        let seeds = seed_folders(dir)?;
+        if let Some(first) = seeds.first() {
+            let title = title(&read_manifest(&first.join(MANIFEST))?);
+            let runs = seeds.into_iter().filter(|dir| is_finished(dir)).map(|dir| (dir, Vec::new())).collect();
+            return Folder { title, runs }.unless_empty(dir);
         }
         let what = format!("neither {MANIFEST} of a run nor {SWEEP} of a sweep is there");
         Err(Failure(format!("{}: {what}", dir.display())))

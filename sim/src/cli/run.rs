@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use xiangyue_sim::engine::Engine;
+use xiangyue_sim::figures::gathered::{Gathered, Gathering};
 use xiangyue_sim::plan::Tier;
 use xiangyue_sim::report::Report;
 use xiangyue_sim::scenario::Scenario;
@@ -32,6 +33,9 @@ pub(super) fn run(args: &args::Run) -> Result<Exit, Failure> {
         parquet::check()?;
     }
     let scenario = source::load(&args.source)?;
+    if let Some(dir) = &args.out {
+        rundir::only_this(dir, &scenario, args.seeds != 1)?;
+    }
     let stop = Stop::on_interrupt()?;
     let started = now();
     let mut outcome = run_seeds(&scenario, args, &stop)?;
@@ -90,9 +94,21 @@ impl Outcome {
     ) -> Result<(), Failure> {
         let started = now();
         let plan = source::plan(scenario, &args.source, seed)?;
+        if self.seeds == 0 {
+            source::warn(scenario, &plan);
+        }
         let Some(out) = &args.out else {
-            let report = Engine::new(plan)?.run(progress);
-            self.take(scenario, report, progress, stop);
+            let gathered;
+            let report = if scenario.expects_of_deliveries() {
+                let mut gathering = Gathering::new(&plan, progress);
+                let report = Engine::new(plan)?.run(&mut gathering);
+                gathered = Some(gathering.gathered);
+                report
+            } else {
+                gathered = None;
+                Engine::new(plan)?.run(progress)
+            };
+            self.take(scenario, report, gathered.as_ref(), millis_since(started), progress, stop);
             return Ok(());
         };
         let dir = if args.seeds == 1 { out.clone() } else { out.join(format!("seed-{seed}")) };
@@ -103,8 +119,9 @@ impl Outcome {
         };
         let mut dir = RunDir::create(&dir, scenario, &plan, extent, progress)?;
         let report = Engine::new(plan)?.run(&mut dir);
+        let gathered = dir.gathered().clone();
         let dir = dir.close();
-        self.take(scenario, report.clone(), progress, stop);
+        self.take(scenario, report.clone(), Some(&gathered), millis_since(started), progress, stop);
         let mut own = Outcome { seeds: 1, interrupted: self.interrupted, ..Outcome::default() };
         own.red.extend(self.red.last().filter(|(red, _)| *red == seed).cloned());
         let mut summary = report.summary(millis_since(started));
@@ -123,7 +140,15 @@ impl Outcome {
         summary["missed"] = missed_as_json(&self.red);
     }
 
-    fn take(&mut self, scenario: &Scenario, report: Report, progress: &mut Progress, stop: &Stop) {
+    fn take(
+        &mut self,
+        scenario: &Scenario,
+        report: Report,
+        gathered: Option<&Gathered>,
+        wall_millis: u64,
+        progress: &mut Progress,
+        stop: &Stop,
+    ) {
         progress.end();
         self.interrupted |= stop.is_asked();
         let seed = report.seed;
@@ -134,7 +159,12 @@ impl Outcome {
             red.push(format!("{} promises broken, first: {first}", report.broken));
         }
         if !self.interrupted {
-            red.extend(scenario.missed_by(&report.summary(0)));
+            let mut summary = report.summary(wall_millis);
+            summary["max_rss_bytes"] = json!(max_rss_bytes());
+            if let Some(gathered) = gathered {
+                gathered.add_to(&mut summary, &report);
+            }
+            red.extend(scenario.missed_by(&summary));
         }
         for what in &red {
             progress.say(&format!("seed {seed}: {what}"));

@@ -18,6 +18,7 @@ use xiangyue_sim::report::Report;
 use xiangyue_sim::scenario::Scenario;
 use xiangyue_sim::scheduler::Micros;
 
+use super::results::{SWEEP, read_json};
 use super::source::words;
 use super::{Failure, file_failure, identity, parquet};
 
@@ -82,7 +83,7 @@ impl<'w> RunDir<'w> {
         });
         write_whole(&dir.join(MANIFEST), format!("{manifest:#}\n").as_bytes())?;
         Ok(RunDir {
-            names: plan.clone().with_copies().nodes.into_iter().map(|node| node.name).collect(),
+            names: names_of(plan),
             manifest,
             extent,
             series: Table::create(&dir.join(SERIES), u64::MAX)?,
@@ -95,14 +96,15 @@ impl<'w> RunDir<'w> {
         })
     }
 
+    /// What the run's deliveries add to its summary.
+    pub(super) fn gathered(&self) -> &Gathered {
+        &self.gathered
+    }
+
     /// The run is over: nothing more is passed on.
     pub(super) fn close(self) -> Closed {
         let RunDir { dir, manifest, extent, series, deliveries, trace, gathered, trouble, .. } = self;
         Closed { dir, manifest, extent, series, deliveries, trace, gathered, trouble }
-    }
-
-    fn name(&self, node: usize) -> &str {
-        self.names.get(node).map_or("", String::as_str)
     }
 
     fn note(&mut self, outcome: Result<(), Failure>) {
@@ -147,16 +149,9 @@ impl Closed {
             }
         }
         write_whole(&self.dir.join(MANIFEST), format!("{:#}\n", self.manifest).as_bytes())?;
-        add(&mut summary, self.gathered.summary(report));
+        self.gathered.add_to(&mut summary, report);
         write_whole(&self.dir.join(SUMMARY), format!("{summary:#}\n").as_bytes())?;
         Ok(summary)
-    }
-}
-
-/// Puts further keys into a summary.
-fn add(summary: &mut Value, more: Value) {
-    if let (Some(summary), Value::Object(more)) = (summary.as_object_mut(), more) {
-        summary.extend(more);
     }
 }
 
@@ -170,15 +165,7 @@ impl Observer for RunDir<'_> {
     }
 
     fn event(&mut self, event: &TraceEvent) {
-        let row = EventRow {
-            at_us: event.at,
-            node: self.name(event.node),
-            kind: event.kind,
-            peer: event.peer.map(|peer| self.name(peer)),
-            detail: &event.detail,
-        };
-        let line = serde_json::to_string(&row).unwrap_or_default();
-        let outcome = self.trace.line(&line);
+        let outcome = self.trace.line(&trace_line(&self.names, event));
         self.note(outcome);
     }
 
@@ -211,6 +198,50 @@ impl Observer for RunDir<'_> {
     fn stop(&self) -> bool {
         self.trouble.is_some() || self.next.stop()
     }
+}
+
+/// What a plan's nodes and the copies of them are called, by position.
+pub(super) fn names_of(plan: &Plan) -> Vec<String> {
+    plan.clone().with_copies().nodes.into_iter().map(|node| node.name).collect()
+}
+
+/// An event as it stands in a trace.
+pub(super) fn trace_line(names: &[String], event: &TraceEvent) -> String {
+    let name = |node: usize| names.get(node).map_or("", String::as_str);
+    let (node, peer) = (name(event.node), event.peer.map(name));
+    let row = EventRow { at_us: event.at, node, kind: event.kind, peer, detail: &event.detail };
+    serde_json::to_string(&row).unwrap_or_default()
+}
+
+/// Runs of one scenario lie in one folder: anything else there would be taken for part of it.
+pub(super) fn only_this(dir: &Path, scenario: &Scenario, many: bool) -> Result<(), Failure> {
+    let identity = identity::of(scenario)?;
+    let other = |what: &str| Failure(format!("{}: holds {what}; name another folder with --out", dir.display()));
+    if dir.join(SWEEP).exists() || (many && dir.join(MANIFEST).exists()) {
+        return Err(other("another run or a sweep"));
+    }
+    for seed in seed_folders(dir)? {
+        if !many || read_json(&seed.join(MANIFEST)).is_ok_and(|manifest| manifest["identity"] != identity) {
+            return Err(other("runs of several seeds, of another scenario or of other values"));
+        }
+    }
+    Ok(())
+}
+
+/// The folders of the seeds of one `run`, by seed.
+pub(super) fn seed_folders(dir: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let mut found: Vec<(u64, PathBuf)> = Vec::new();
+    let entries = match std::fs::read_dir(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(|error| file_failure(dir, &error))?,
+    };
+    for entry in entries {
+        let path = entry.map_err(|error| file_failure(dir, &error))?.path();
+        let seed = path.file_name().and_then(|name| name.to_str()?.strip_prefix("seed-")?.parse().ok());
+        found.extend(seed.map(|seed| (seed, path)));
+    }
+    found.sort_unstable();
+    Ok(found.into_iter().map(|(_, path)| path).collect())
 }
 
 #[derive(Serialize)]

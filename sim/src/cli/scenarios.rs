@@ -32,7 +32,7 @@ fn show(name: &str) -> Result<Exit, Failure> {
     Ok(Exit::Green)
 }
 
-/// Makes the plan of the first seed and of each point of the sweep.
+/// Makes the plans of the first seeds, and that of the first seed for each point of the sweep.
 fn check(source: &args::Source) -> Result<Exit, Failure> {
     let scenario = source::load(source)?;
     let points = scenario.points();
@@ -41,6 +41,7 @@ fn check(source: &args::Source) -> Result<Exit, Failure> {
         source::plan(&scenario.with(point)?, source, first)?;
     }
     let plan = source::plan(&scenario, source, first)?;
+    source::warn(&scenario, &plan);
     println!(
         "{}: {} nodes, {} links, {} accounts, {} faults under seed {}; {} points of {} seeds",
         scenario.name(),

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use xiangyue_sim::plan::{Plan, Tier};
-use xiangyue_sim::scenario::{Document, Scenario, in_library, library, nearest};
+use xiangyue_sim::scenario::{Document, Scenario, hint, in_library, library};
 
 use super::{Failure, args, file_failure};
 
@@ -14,9 +14,9 @@ pub(super) fn load(source: &args::Source) -> Result<Scenario, Failure> {
         if in_library(name).is_some() {
             return Ok(Scenario::of_library(name, &source.sets)?);
         }
-        let near = nearest(name, library()).unwrap_or_default();
+        let hint = hint(name, library());
         let what = "there is no such file, and no scenario of the library is called so";
-        return Err(Failure(format!("{name}: {what}; nearest: {near} (all: xiangyue-sim scenarios)")));
+        return Err(Failure(format!("{name}: {what}{hint} (all: xiangyue-sim scenarios)")));
     }
     let text = read(path).map_err(|error| file_failure(path, &error))?;
     // A table lies beside the file that names it.
@@ -25,6 +25,13 @@ pub(super) fn load(source: &args::Source) -> Result<Scenario, Failure> {
         read(&table).map_err(|error| format!("{}: {error}", table.display()))
     };
     Ok(Scenario::read(Document { name: name.to_owned(), text }, &source.sets, &beside)?)
+}
+
+/// Says what is allowed in a plan and most likely not meant.
+pub(super) fn warn(scenario: &Scenario, plan: &Plan) {
+    for link in scenario.unused_links(plan) {
+        eprintln!("warning: link.{link}: no link is of this class under seed {}", plan.seed);
+    }
 }
 
 /// What is done under a seed, over the tier that the command line names.

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
+use xiangyue_sim::figures::cells::text;
 use xiangyue_sim::scenario::Scenario;
 
 use super::results::{self, Planned, RUNS, SWEEP, is_finished, planned, read_manifest};
@@ -205,7 +206,8 @@ fn conclude(args: &args::Sweep, all: &[Planned], stop: &Stop) -> Result<Exit, Fa
     let red: Vec<&xiangyue_sim::figures::cells::Run> = runs.iter().filter(|run| !is_green(&run.summary)).collect();
     print(&format!("{finished} of {} runs finished, {} red\n", all.len(), red.len()));
     for run in red.iter().take(10) {
-        print(&format!("red: seed {} {:?}\n", run.seed, run.parameters));
+        let with: Vec<String> = run.parameters.iter().map(|(key, value)| format!(" {key}={}", text(value))).collect();
+        print(&format!("red: seed {}{}\n", run.seed, with.concat()));
     }
     Ok(match (stop.is_asked() && finished < all.len(), red.is_empty()) {
         (_, false) => Exit::Red,

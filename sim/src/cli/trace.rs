@@ -12,12 +12,15 @@ use xiangyue_sim::scheduler::{Micros, SECOND};
 
 use super::plot::{PLOTS, draw};
 use super::results::read_manifest;
-use super::rundir::{MANIFEST, TRACE, make_folder};
+use super::rundir::{MANIFEST, TRACE, make_folder, names_of};
 use super::{Exit, Failure, args, file_failure, print};
 
 pub(super) fn trace(args: &args::Trace) -> Result<Exit, Failure> {
     let manifest = read_manifest(&args.dir.join(MANIFEST))?;
-    let all: Vec<&str> = listed(&manifest, "/plan/nodes").filter_map(|node| node.get("name")?.as_str()).collect();
+    let plan = serde_json::from_value(manifest.get("plan").cloned().unwrap_or_default());
+    let plan = plan.map_err(|error| Failure(format!("{MANIFEST}: not as it was written: {error}")))?;
+    let names = names_of(&plan);
+    let all: Vec<&str> = names.iter().map(String::as_str).collect();
     let chosen = choose(&all, &args.nodes)?;
     let path = args.dir.join(TRACE);
     let events = events(&path, &chosen)?;

@@ -314,13 +314,16 @@ impl Engine {
     }
 
     fn step(&mut self) {
-        let Some((time, sequence, event)) = self.queue.take() else { return };
+        let Some((time, _, event)) = self.queue.take() else { return };
         if event.is_background() || self.is_lost(&event) {
             self.background -= 1;
         } else {
             self.busy_until = time;
         }
-        self.trace.note(time, 0, kind(&event), &sequence.to_be_bytes());
+        // Who takes samples changes nothing.
+        if !matches!(event, Event::Sample) {
+            self.trace.note(time, 0, kind(&event), &[]);
+        }
         match event {
             Event::Operate(node) => self.operate(node),
             Event::Flush { node, life } => self.flush(node, life),

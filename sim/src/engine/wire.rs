@@ -288,7 +288,7 @@ pub(super) mod tests {
 
         /// Nothing gets to an end from now on.
         pub(in super::super) fn cut_towards(&mut self, end: usize) {
-            let cut = Fault::Cut { island: BTreeSet::from([end]), way: Way::Into, lasts: Micros::MAX };
+            let cut = Fault::Cut { island: BTreeSet::from([end]), way: Way::Into, lasts: Micros::MAX, till: false };
             self.active.insert(self.faults.len());
             self.faults.push((0, cut));
         }

@@ -344,7 +344,8 @@ impl Engine {
         let Some(c) = self.conns.get_mut(&conn).filter(|c| !c.noticed[side] && !keeps) else { return };
         c.noticed[side] = true;
         let (node, peer, was_up, turned_away) = (c.nodes[side], c.peers[side], c.up[side], c.turned_away[side]);
-        let link = c.link;
+        let (link, other) = (c.link, c.nodes[1 - side]);
+        self.told.event(self.queue.now(), node, "gone", Some(other), || "".into());
         self.oracle.gone(node, peer);
         self.conns_of[node].remove(&conn);
         if was_up && let Some(replica) = self.nodes[node].replica.as_mut() {

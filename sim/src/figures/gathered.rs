@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use super::rank::Tally;
 use super::recovery::{Recoveries, Recovery};
 use super::spread::ranks;
-use crate::observer::Delivery;
+use crate::observer::{Delivery, Observer};
 use crate::plan::Plan;
 use crate::report::Report;
-use crate::scheduler::{MILLI, SECOND};
+use crate::scheduler::{MILLI, Micros, SECOND};
 use crate::stats::Sometimes;
 
 /// Within how many seconds a delivery is in time.
@@ -75,6 +75,13 @@ impl Gathered {
         })
     }
 
+    /// Puts them into the summary of this run.
+    pub fn add_to(&self, summary: &mut Value, report: &Report) {
+        if let (Some(summary), Value::Object(more)) = (summary.as_object_mut(), self.summary(report)) {
+            summary.extend(more);
+        }
+    }
+
     /// At each of [`ranks`]: milliseconds until the last reader had a segment, and until a reader had it.
     pub fn quantiles(&self, report: &Report) -> Vec<(u32, Option<u64>, Option<u64>)> {
         let mut last = Tally::default();
@@ -95,6 +102,38 @@ impl Gathered {
         let count = |hops: u32| self.hops.get(&hops).copied().unwrap_or(0);
         let counts: Vec<u64> = most.map_or(Vec::new(), |most| (0..=most).map(count).collect());
         json!({ "mean": share(links, self.delays.count()), "max": most, "counts": counts })
+    }
+}
+
+/// Gathers while another observer watches, too.
+pub struct Gathering<'n> {
+    /// What has been gathered.
+    pub gathered: Gathered,
+    next: &'n mut dyn Observer,
+}
+
+impl<'n> Gathering<'n> {
+    /// Of a plan that is about to be run.
+    pub fn new(plan: &Plan, next: &'n mut dyn Observer) -> Gathering<'n> {
+        Gathering { gathered: Gathered::new(plan), next }
+    }
+}
+
+impl Observer for Gathering<'_> {
+    fn wants_deliveries(&self) -> bool {
+        true
+    }
+
+    fn delivery(&mut self, delivery: &Delivery) {
+        self.gathered.delivery(delivery);
+    }
+
+    fn progress(&mut self, now: Micros, of: Micros) {
+        self.next.progress(now, of);
+    }
+
+    fn stop(&self) -> bool {
+        self.next.stop()
     }
 }
 

@@ -3,7 +3,7 @@
 //! For a cut that ends at H, between an island and the rest: the latest arrival, counted from H, of a segment that
 //! was written on one side before H and reached a reader on the other side after H. Zero if nothing was waiting.
 //! A flapping cut counts as one that ends when it stops. Where cuts overlap, what one held back counts for each that
-//! held it back as well.
+//! held it back as well. A merchant's till that has no line for a while, as the workload says, is no partition.
 
 use std::collections::BTreeSet;
 
@@ -32,6 +32,7 @@ impl Recoveries {
     /// The partitions of a plan.
     pub fn new(plan: &Plan) -> Recoveries {
         let cut = |(from, fault): &(Micros, Fault)| match fault {
+            Fault::Cut { till: true, .. } => None,
             Fault::Cut { island, lasts, .. } | Fault::Flap { island, lasts, .. } => {
                 let recovery = Recovery { from: *from, lasts: *lasts, island: island.len(), took: 0 };
                 Some((island.clone(), recovery))
@@ -73,7 +74,7 @@ mod tests {
     fn the_last_that_crosses_after_healing_counts() {
         let nodes = ["a", "b", "c"].map(|node| NodeSpec::new(node, name("110112119"))).into();
         let mut plan = Plan::calm(1, nodes, Vec::new());
-        let cut = Fault::Cut { island: BTreeSet::from([1, 2]), way: Way::Both, lasts: 50 };
+        let cut = Fault::Cut { island: BTreeSet::from([1, 2]), way: Way::Both, lasts: 50, till: false };
         plan.faults = vec![(5, Fault::Backup { node: 1 }), (100, cut)];
         let mut recoveries = Recoveries::new(&plan);
         let within = [delivery(1, 2, 120, 190), delivery(0, 1, 90, 110)];

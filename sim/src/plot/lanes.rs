@@ -1,7 +1,8 @@
 //! A run as lanes: a line to each node, time from left to right, frames as strokes from sender to receiver.
 //!
 //! Made from a trace. A frame's end is found by order: links are ordered streams, so the next frame of the same kind
-//! that arrives from a sender is the oldest one still on its way; those before it were lost.
+//! that arrives from a sender is the oldest one still on its way; those before it were lost, and so is all that is on
+//! its way when the sender notices that the connection is gone.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -35,7 +36,7 @@ pub struct Event {
     pub at: Micros,
     /// At which lane.
     pub lane: usize,
-    /// What: `send`, `arrive`, `acknowledged`, `refused`, `crash`, `start`; others are not drawn.
+    /// What: `send`, `arrive`, `gone`, `acknowledged`, `refused`, `crash`, `start`; others are not drawn.
     pub kind: String,
     /// The other lane.
     pub peer: Option<usize>,
@@ -254,6 +255,11 @@ fn strokes(events: &[Event]) -> Vec<Stroke> {
                     }
                     strokes.push(lost(peer, event.lane, sent, detail));
                 }
+            }
+            // What was on its way from here then is lost: what is sent from now on goes over another connection.
+            "gone" => {
+                let queue = on_way.remove(&(event.lane, peer)).unwrap_or_default();
+                strokes.extend(queue.iter().map(|(at, detail)| lost(event.lane, peer, *at, detail)));
             }
             _ => {}
         }

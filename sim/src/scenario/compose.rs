@@ -1,5 +1,7 @@
 //! From a scenario and a seed to a plan.
 
+use std::collections::BTreeSet;
+
 use xiangyue_protocol::schema::AccountId;
 use xiangyue_protocol::{Date, Millis};
 
@@ -15,16 +17,26 @@ use crate::rng::Rng;
 use crate::scheduler::{Duty, MILLI};
 use crate::workload::Workload;
 
+/// Rows that the series of one run may have: they are kept until the run's step is over, and drawn.
+const MOST_SAMPLES: u64 = 1_000_000;
+/// Seeds that are tried before anything runs: ranges draw differently.
+const TRIED: u64 = 10;
+
 impl Scenario {
     /// What the types of the file cannot say, and what shows only when a plan is made.
     pub(super) fn check(&self) -> Result<(), Problem> {
         let file = &self.file;
         let topology = |(key, what): (&str, String)| self.document.problem(&format!("topology.{key}"), what);
         file.topology.check().map_err(topology)?;
+        let mut names = BTreeSet::new();
         for (number, rule) in file.fault.iter().enumerate() {
             let wrong =
                 |(key, what): (&str, String)| self.document.problem(&format!("fault.{}.{key}", number + 1), what);
-            faults::check(rule).map_err(wrong)?;
+            faults::check(rule, file.phases.load.high).map_err(wrong)?;
+            let name = faults::name_of(rule, number + 1);
+            if !names.insert(name.clone()) {
+                return Err(wrong(("name", format!("`{name}` is the name of an earlier fault, too"))));
+            }
         }
         let duties =
             file.link.iter().filter_map(|(name, link)| Some((format!("link.{}.duty", name.get_ref()), link.duty?)));
@@ -42,6 +54,11 @@ impl Scenario {
             ("import_rows", keys.import_rows.low == 0, "an import has at least one row"),
             ("zipf", keys.zipf.0 > 2_000, "is at most 2"),
             ("offline_for", keys.offline_for.is_nothing(), "must be more than nothing"),
+            (
+                "redeem",
+                keys.redeem.0 + keys.reverse.0 + keys.grant.0 > 1000,
+                "`redeem`, `reverse` and `grant` are shares of what a village does: together at most 100%",
+            ),
         ];
         if let Some((key, _, what)) = workload.into_iter().find(|(_, wrong, _)| *wrong) {
             return Err(self.document.problem(&format!("workload.{key}"), what.to_owned()));
@@ -49,10 +66,26 @@ impl Scenario {
         if file.seeds.count == 0 {
             return Err(self.document.problem("seeds.count", "at least one".to_owned()));
         }
+        let length = file.phases.warm_up.high.saturating_add(file.phases.load.high);
+        if let Some(samples) = length.checked_div(file.phases.sample.0).filter(|samples| *samples > MOST_SAMPLES) {
+            let what = format!("{samples} samples of up to {MOST_SAMPLES} that a run may have");
+            return Err(self.document.problem("phases.sample", what));
+        }
+        if let Some(key) = file.sweep.keys().find(|key| key.starts_with("seeds") || key.starts_with("sweep")) {
+            let what = "cannot be swept: every combination is run under the same seeds, as [seeds] or --seeds say";
+            return Err(self.document.problem(&format!("sweep.{key}"), what.to_owned()));
+        }
         if let Some((key, _)) = file.sweep.iter().find(|(_, values)| values.is_empty()) {
             return Err(self.document.problem(&format!("sweep.{key}"), "needs at least one value".to_owned()));
         }
-        self.plan(file.seeds.first).map(drop)
+        (0..file.seeds.count.min(TRIED)).try_for_each(|n| self.plan(file.seeds.first.saturating_add(n)).map(drop))
+    }
+
+    /// Classes of links that no link of a plan is of: most likely a selector that means something else.
+    pub fn unused_links(&self, plan: &Plan) -> Vec<String> {
+        let used: BTreeSet<usize> = plan.links.iter().map(|link| link.class).collect();
+        let named = plan.classes.iter().enumerate().skip(1);
+        named.filter(|(class, _)| !used.contains(class)).map(|(_, class)| class.name.clone()).collect()
     }
 
     /// The plan of one seed.

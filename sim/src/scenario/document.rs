@@ -224,16 +224,22 @@ fn with_nearest(message: &str) -> String {
     let mut words = message.split('`').skip(1).step_by(2);
     let is_unknown = message.starts_with("unknown ");
     let Some(word) = words.next().filter(|_| is_unknown) else { return message };
-    match nearest(word, words) {
-        Some(near) => format!("{message}; nearest: `{near}`"),
-        None => message,
-    }
+    let hint = hint(word, words);
+    message + &hint
 }
 
-/// The candidate that a misspelt word most likely meant.
-pub fn nearest<'c>(word: &str, candidates: impl Iterator<Item = &'c str>) -> Option<&'c str> {
-    let likeness = |other: &str| strsim::jaro_winkler(word, other);
-    candidates.max_by(|a, b| likeness(a).total_cmp(&likeness(b)))
+/// What to add to a refusal of a word, where one of these was most likely meant.
+pub fn hint<'c>(word: &str, candidates: impl Iterator<Item = &'c str>) -> String {
+    nearest(word, candidates).map_or_else(String::new, |near| format!("; nearest: `{near}`"))
+}
+
+/// Words that are less alike than this have nothing to do with each other.
+const ALIKE: f64 = 0.8;
+
+/// The candidate that a misspelt word most likely meant; none if it resembles no one.
+fn nearest<'c>(word: &str, candidates: impl Iterator<Item = &'c str>) -> Option<&'c str> {
+    let rated = candidates.map(|other| (strsim::jaro_winkler(word, other), other));
+    rated.filter(|(likeness, _)| *likeness >= ALIKE).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, other)| other)
 }
 
 #[cfg(test)]

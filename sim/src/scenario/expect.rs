@@ -7,12 +7,15 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::document::nearest;
+use super::document::hint;
+use crate::figures::gathered::Gathered;
+use crate::plan::Plan;
 use crate::report::Report;
-use crate::stats::Sometimes;
 
 /// Where the counts of what happens only sometimes stand in a summary.
-const SOMETIMES: &str = "sometimes";
+const SOMETIMES: &str = "sometimes.";
+/// What a process adds to the summary.
+const MEMORY: &str = "max_rss_bytes";
 
 /// One condition.
 #[derive(Debug, Clone, PartialEq)]
@@ -69,8 +72,8 @@ impl Expectation {
     pub fn read(key: &str, value: &toml::Value) -> Result<Expectation, String> {
         let figures = figures();
         if !figures.iter().any(|figure| figure == key) {
-            let near = nearest(key, figures.iter().map(String::as_str)).unwrap_or_default();
-            return Err(format!("no figure of the summary is called `{key}`; nearest: `{near}`"));
+            let hint = hint(key, figures.iter().map(String::as_str));
+            return Err(format!("no figure of the summary (docs/runs.md) is called `{key}`{hint}"));
         }
         let wrong = || format!("`{value}` is no condition: a number, true or false, or such as \"<= 60000\"");
         let must = match value {
@@ -90,6 +93,11 @@ impl Expectation {
     /// Whether it is judged on all runs together.
     pub fn is_of_many(&self) -> bool {
         self.key.starts_with(SOMETIMES)
+    }
+
+    /// Whether it can be judged only when deliveries are watched.
+    pub fn is_of_deliveries(&self) -> bool {
+        of_deliveries().contains(&self.key)
     }
 
     /// What is wrong with a summary, if anything.
@@ -120,30 +128,37 @@ impl Comparison {
     }
 }
 
-/// The figure at a path. What happens sometimes is named by its short name.
+/// The figure at a path.
 fn lookup<'s>(summary: &'s Value, key: &str) -> Option<&'s Value> {
-    if let Some(name) = key.strip_prefix(SOMETIMES).and_then(|rest| rest.strip_prefix('.')) {
-        let what = Sometimes::ALL.iter().find(|what| format!("{what:?}") == name)?;
-        return summary.get(SOMETIMES)?.get(what.text());
-    }
     key.split('.').try_fold(summary, |value, part| value.get(part))
 }
 
-/// The paths of all figures of a summary.
+/// The paths of all figures of a summary that one can expect something of.
 pub fn figures() -> Vec<String> {
+    let mut figures = paths(&Report::default().summary(0));
+    figures.extend(of_deliveries());
+    figures.push(MEMORY.to_owned());
+    figures
+}
+
+/// Of these, those that are known only when deliveries are watched.
+fn of_deliveries() -> Vec<String> {
+    paths(&Gathered::new(&Plan::calm(0, Vec::new(), Vec::new())).summary(&Report::default()))
+}
+
+fn paths(summary: &Value) -> Vec<String> {
     fn walk(value: &Value, path: &str, into: &mut Vec<String>) {
         match value {
-            Value::Object(map) => map.iter().filter(|(key, _)| *key != SOMETIMES).for_each(|(key, value)| {
+            Value::Object(map) => map.iter().for_each(|(key, value)| {
                 walk(value, &if path.is_empty() { key.clone() } else { format!("{path}.{key}") }, into);
             }),
             Value::Array(_) => {}
             _ => into.push(path.to_owned()),
         }
     }
-    let mut figures = Vec::new();
-    walk(&Report::default().summary(0), "", &mut figures);
-    figures.extend(Sometimes::ALL.iter().map(|what| format!("{SOMETIMES}.{what:?}")));
-    figures
+    let mut paths = Vec::new();
+    walk(summary, "", &mut paths);
+    paths
 }
 
 #[cfg(test)]
@@ -159,7 +174,7 @@ mod tests {
     #[test]
     fn conditions_hold_or_say_what_was_found_instead() {
         let summary = json!({ "converged": true, "convergence_ms": { "p99": 60_001 }, "nodes": 5,
-            "sometimes": { Sometimes::Restored.text(): 2 } });
+            "sometimes": { "Restored": 2 } });
         assert_eq!(missed("converged", true, &summary), None);
         assert_eq!(missed("nodes", 5, &summary), None);
         assert_eq!(missed("nodes", "!= 5", &summary).unwrap(), "expected nodes != 5, found 5");
@@ -177,6 +192,8 @@ mod tests {
         assert!(said.ends_with("nearest: `convergence_ms.p99`"), "{said}");
         let said = Expectation::read("sometimes.Restore", &">= 1".into()).unwrap_err();
         assert!(said.ends_with("nearest: `sometimes.Restored`"), "{said}");
+        let said = Expectation::read("quux", &">= 1".into()).unwrap_err();
+        assert!(said.ends_with("is called `quux`"), "{said}");
         assert!(Expectation::read("nodes", &"about 5".into()).unwrap_err().contains("no condition"));
     }
 }

@@ -67,9 +67,12 @@ impl FaultKind {
     }
 }
 
-/// Checks what the types cannot say: the key of the rule, and what is wrong.
-pub(super) fn check(rule: &FaultRule) -> Result<(), (&'static str, String)> {
+/// Checks what the types cannot say, when clerks work for at most so long: the key of the rule, and what is wrong.
+pub(super) fn check(rule: &FaultRule, load: Micros) -> Result<(), (&'static str, String)> {
     let kind = rule.kind;
+    if rule.when.least(load) >= load {
+        return Err(("when", "is when clerks have stopped, after `phases.load`: it would never happen".to_owned()));
+    }
     if kind.lasts() != rule.lasts.is_some() {
         let what = if kind.lasts() {
             "is missing: how long it lasts, such as \"10s..60s\""
@@ -186,7 +189,7 @@ impl Scene<'_> {
                 let lasts = each.draw(&mut rng, self.phases.load).max(1);
                 let between = lasts.saturating_mul(1000 - permille) / permille;
                 let before = rng.between(0, between);
-                let cut = Fault::Cut { island: BTreeSet::from([till]), way: Way::Both, lasts };
+                let cut = Fault::Cut { island: BTreeSet::from([till]), way: Way::Both, lasts, till: true };
                 cuts.push((at.saturating_add(before), cut));
                 at = at.saturating_add(lasts).saturating_add(between);
             }
@@ -229,7 +232,7 @@ enum Target {
 fn in_island(rule: &FaultRule, island: BTreeSet<usize>, lasts: Micros, rng: &mut Rng) -> Fault {
     match (rule.up, rule.down) {
         (Some(up), Some(down)) => Fault::Flap { island, up: up.draw(rng), down: down.draw(rng), lasts },
-        _ => Fault::Cut { island, way: way(rule.way), lasts },
+        _ => Fault::Cut { island, way: way(rule.way), lasts, till: false },
     }
 }
 

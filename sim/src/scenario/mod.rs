@@ -14,6 +14,7 @@ use serde_json::Value;
 use xiangyue_protocol::Refusal;
 
 use crate::engine::Engine;
+use crate::figures::gathered::Gathering;
 use crate::plan::Plan;
 use crate::report::Report;
 
@@ -30,7 +31,7 @@ mod sweep;
 mod topology;
 mod units;
 
-pub use document::{Document, Problem, Set, nearest};
+pub use document::{Document, Problem, Set, hint};
 pub use expect::{Expectation, figures};
 pub use file::{File, Meta, Seeds};
 pub use library::{in_library, library, table_in_library};
@@ -129,6 +130,11 @@ impl Scenario {
         Scenario::read(self.document.clone(), &sets, &load)
     }
 
+    /// Whether it expects something that is known only when deliveries are watched.
+    pub fn expects_of_deliveries(&self) -> bool {
+        self.expect.iter().any(Expectation::is_of_deliveries)
+    }
+
     /// Conditions that one run's summary misses. What happens only sometimes is judged by
     /// [`Scenario::missed_by_all`].
     pub fn missed_by(&self, summary: &Value) -> Vec<String> {
@@ -147,6 +153,19 @@ impl Scenario {
 /// When a node does not start.
 pub fn run(plan: Plan) -> Result<Report, Refusal> {
     Ok(Engine::new(plan)?.run(&mut ()))
+}
+
+/// The same with the summary of the run, deliveries watched.
+///
+/// # Errors
+/// When a node does not start.
+pub fn run_gathering(plan: Plan) -> Result<(Report, Value), Refusal> {
+    let mut nobody = ();
+    let mut gathering = Gathering::new(&plan, &mut nobody);
+    let report = Engine::new(plan)?.run(&mut gathering);
+    let mut summary = report.summary(0);
+    gathering.gathered.add_to(&mut summary, &report);
+    Ok((report, summary))
 }
 
 /// A value that is known to be well formed: it is written here, or made of parts that are.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
-use super::document::nearest;
+use super::document::hint;
 use super::place::metres;
 use super::topology::{Role, Site};
 use super::units::{Count, Range, Share, read};
@@ -118,7 +118,13 @@ impl Selector {
                 let count = count.draw(rng);
                 Ok(some(of, count, rng))
             }
-            Selector::Island(size) => Ok(island(size.draw(rng), sites, rng)),
+            Selector::Island(size) => {
+                let villages = sites.iter().filter(|site| site.role == Role::Village).count() as u64;
+                if size.low > villages && villages > 0 {
+                    return Err(format!("an island of {} villages, and there are {villages}", size.low));
+                }
+                Ok(island(size.draw(rng), sites, rng))
+            }
             Selector::Any(choices) => choices.iter().try_fold(BTreeSet::new(), |mut all, choice| {
                 all.extend(choice.pick(sites, rng)?);
                 Ok(all)
@@ -135,8 +141,8 @@ fn named(pattern: &str, sites: &[Site]) -> Result<BTreeSet<usize>, String> {
     };
     let found: BTreeSet<usize> = sites.iter().enumerate().filter(|(_, s)| fits(&s.name)).map(|(n, _)| n).collect();
     if found.is_empty() {
-        let near = nearest(pattern, sites.iter().map(|site| site.name.as_str())).unwrap_or_default();
-        return Err(format!("no node is called `{pattern}`; nearest: `{near}`"));
+        let hint = hint(pattern, sites.iter().map(|site| site.name.as_str()));
+        return Err(format!("no node is called `{pattern}`{hint}"));
     }
     Ok(found)
 }

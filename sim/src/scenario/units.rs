@@ -19,10 +19,12 @@ pub trait Quantity {
     const UNITS: &'static [(&'static str, u64)];
     /// Whether a number without a unit will do.
     const BARE: bool = false;
+    /// The most there can be, in the base unit.
+    const MOST: u64 = u64::MAX;
 }
 
 macro_rules! quantities {
-    ($($(#[$doc:meta])* $name:ident $wanted:literal $bare:literal [$(($unit:literal, $size:expr)),*];)*) => {$(
+    ($($(#[$doc:meta])* $name:ident $wanted:literal $bare:literal [$(($unit:literal, $size:expr)),*] $($most:literal)?;)*) => {$(
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum $name {}
@@ -30,6 +32,7 @@ macro_rules! quantities {
             const WANTED: &'static str = $wanted;
             const UNITS: &'static [(&'static str, u64)] = &[$(($unit, $size)),*];
             const BARE: bool = $bare;
+            $(const MOST: u64 = $most;)?
         }
     )*};
 }
@@ -44,7 +47,7 @@ quantities! {
         ("kbit/s", 125), ("Mbit/s", 125_000), ("B/s", 1), ("kB/s", 1000), ("MB/s", 1_000_000)
     ];
     /// Shares, in thousandths.
-    Share "a share from 0% to 100% in steps of 0.1%, such as \"5%\"" false [("%", 10)];
+    Share "a share from 0% to 100% in steps of 0.1%, such as \"5%\"" false [("%", 10)] 1000;
     /// Distances, in metres.
     Distance "a distance in m or km, such as \"12km\"" false [("m", 1), ("km", 1000)];
     /// Exponents, in thousandths.
@@ -108,7 +111,8 @@ pub(super) fn read<Q: Quantity>(text: &str) -> Option<u64> {
     if !part.is_multiple_of(scale) {
         return None;
     }
-    whole.parse::<u64>().ok()?.checked_mul(size)?.checked_add(part / scale)
+    let value = whole.parse::<u64>().ok()?.checked_mul(size)?.checked_add(part / scale)?;
+    (value <= Q::MOST).then_some(value)
 }
 
 /// Reads `low..high`, or one number for both.
@@ -253,6 +257,14 @@ impl Moment {
 }
 
 impl Moment {
+    /// The least of its values, when clerks work for so long.
+    pub fn least(&self, load: Micros) -> Micros {
+        match self {
+            Moment::Time(range) => range.low,
+            Moment::Load(range) => load / 1000 * range.low,
+        }
+    }
+
     /// Whether the least of its values is none at all.
     pub fn is_nothing(&self) -> bool {
         match self {
