@@ -100,6 +100,9 @@ fn what_cannot_be_meant_is_refused_with_its_key() {
         let said = format!("{} {}", problem.key, problem.what);
         assert!(said.contains(expected), "{text}\n{said}");
     }
+    let line = |text: &str| read(text).unwrap_err().line;
+    assert_eq!(line("[meta]\n\n[[fault]]\nkind = \"cut\""), Some(3), "what lacks a key has a line, too");
+    assert_eq!(line("[expect]\nnodes = 1\n\"convergence_ms.p99\" = \"fast\""), Some(3));
     let plan = read("[link.a]\nat = \"posts\"").unwrap();
     assert_eq!(plan.unused_links(&plan.plan(1).unwrap()), ["a"], "three-village stars have no posts");
 }

@@ -130,18 +130,21 @@ fn one_line(text: &str) -> String {
     text.lines().map(str::trim).collect::<Vec<_>>().join(" ")
 }
 
-/// The span of the key at a path.
+/// The span of the key at a path; of what it is missing in, if it is not there.
 fn find(table: &DeTable<'_>, path: &str) -> Option<Range<usize>> {
-    let (head, rest) = path.split_once('.').unwrap_or((path, ""));
+    // In quotes a key may have dots.
+    if let Some((key, _)) = table.get_key_value(path) {
+        return Some(key.span());
+    }
+    let (head, rest) = path.split_once('.')?;
     let (key, value) = table.get_key_value(head)?;
     match (rest, value.get_ref()) {
-        ("", _) => Some(key.span()),
-        (rest, DeValue::Table(inner)) => find(inner, rest),
+        (rest, DeValue::Table(inner)) => find(inner, rest).or_else(|| Some(key.span())),
         (rest, DeValue::Array(items)) => {
             let (item, rest) = rest.split_once('.').unwrap_or((rest, ""));
             let item = items.get(item_position(items, item)?)?;
             match item.get_ref() {
-                DeValue::Table(inner) if !rest.is_empty() => find(inner, rest),
+                DeValue::Table(inner) if !rest.is_empty() => find(inner, rest).or_else(|| Some(item.span())),
                 _ => Some(item.span()),
             }
         }
@@ -218,9 +221,30 @@ fn put<'t>(table: &mut DeTable<'t>, path: &'t str, value: Spanned<DeValue<'t>>) 
 /// Where a key lies that stands in no file: behind all that do.
 const NOWHERE: Range<usize> = usize::MAX..usize::MAX;
 
-/// A message of the parser with the nearest of the words that it allows.
+/// What the parser calls types, and what people call them.
+const TYPES: [(&str, &str); 6] = [
+    ("a boolean", "true or false"),
+    ("a string", "a text in quotes"),
+    ("a sequence", "a list in brackets"),
+    ("a map", "a section of keys"),
+    ("u64", "a whole number"),
+    ("struct", "a section of keys"),
+];
+
+/// A complaint about a type in plain words.
+fn in_plain_words(message: &str) -> Option<String> {
+    let (found, wanted) = message.strip_prefix("invalid type: ")?.split_once(", expected ")?;
+    let wanted = TYPES.iter().find(|(of, _)| wanted.starts_with(of)).map_or(wanted, |(_, plain)| plain);
+    let found = found.split_once(' ').map_or(found, |(_, value)| value).replace('`', "");
+    Some(format!("{found} is not {wanted}"))
+}
+
+/// A message of the parser in plain words, with the nearest of the words that it allows.
 fn with_nearest(message: &str) -> String {
     let message = one_line(message);
+    if let Some(plain) = in_plain_words(&message) {
+        return plain;
+    }
     let mut words = message.split('`').skip(1).step_by(2);
     let is_unknown = message.starts_with("unknown ");
     let Some(word) = words.next().filter(|_| is_unknown) else { return message };
@@ -285,6 +309,14 @@ mod tests {
     }
 
     #[test]
+    fn a_wrong_type_is_told_in_plain_words() {
+        let said = |message| in_plain_words(message).unwrap();
+        assert_eq!(said("invalid type: string \"yes\", expected a boolean"), "\"yes\" is not true or false");
+        assert_eq!(said("invalid type: integer `3`, expected struct Topology"), "3 is not a section of keys");
+        assert_eq!(in_plain_words("unknown field `x`"), None);
+    }
+
+    #[test]
     fn an_unknown_key_is_named_with_line_path_and_the_nearest_there_is() {
         let text = TEXT.replace("moons", "moon");
         let said = complaint(&text, &[]);
@@ -295,7 +327,7 @@ mod tests {
     #[test]
     fn a_value_of_the_wrong_kind_is_named_with_line_and_path() {
         let said = complaint(&TEXT.replace('3', "\"heavy\""), &[]);
-        assert!(said.starts_with("sky.toml:3: `star.mass`: invalid type"), "{said}");
+        assert!(said.starts_with("sky.toml:3: `star.mass`: \"heavy\" is not a whole number"), "{said}");
         let said = complaint("[star\n", &[]);
         assert!(said.starts_with("sky.toml:1: "), "{said}");
     }
@@ -308,6 +340,6 @@ mod tests {
         let said = complaint(TEXT, &["star.mas=7"]);
         assert!(said.starts_with("star.mas=7: unknown field `mas`") && said.ends_with("nearest: `mass`"), "{said}");
         assert!(complaint(TEXT, &["planet.venus.moons=1"]).contains("no item named"), "venus");
-        assert!(complaint(TEXT, &["star.mass=much"]).contains("invalid type"), "much");
+        assert!(complaint(TEXT, &["star.mass=much"]).contains("is not a whole number"), "much");
     }
 }
