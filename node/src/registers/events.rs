@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use xiangyue_protocol::forms::events::{
-    ACTIVITY, ALLOWANCE, ATTENDANCE, INCIDENT, RECEPTION, RISK_CARD, ROLL_CALL, SESSION, STUDY, STUDY_PLAN,
+    ACTIVITY, ALLOWANCE, APPRAISAL, ATTENDANCE, INCIDENT, RECEPTION, RISK_CARD, ROLL_CALL, SESSION, STUDY, STUDY_PLAN,
 };
 use xiangyue_protocol::forms::people::{ADOPTION, CARE_NEED, CARE_VISIT, CLAUSE, COMMENT, ROUND};
 use xiangyue_protocol::forms::{Form, Row, Rows};
@@ -22,6 +22,11 @@ pub(super) fn count(rows: &Rows, tally: &mut Tally) {
     each(rows, &STUDY, tally, &[(Measure::StudyDone, "")]);
     each(rows, &ACTIVITY, tally, &[(Measure::Activities, "")]);
     activities(rows, tally);
+    for appraisal in rows.of(&APPRAISAL) {
+        let cell = |measure| Cell::of(measure).in_month(appraisal.month()).class(appraisal.text("person"));
+        tally.one(cell(Measure::Appraisals));
+        tally.add(cell(Measure::AppraisalScores), appraisal.number("score").unwrap_or_default());
+    }
     for card in rows.of(&RISK_CARD) {
         tally.one(Cell::of(Measure::RiskCards).grid(card.text("grid")));
     }

@@ -96,6 +96,8 @@ measures! {
     Incidents Happens "incidents" "警情" "incidents" "Q11";
     Receptions Happens "receptions" "接访" "receptions" "C4";
     Received Happens "received" "接待人次" "people received" "C4";
+    Appraisals Spread "appraisals" "考评次数" "appraisals, by agent" "C4";
+    AppraisalScores Spread "appraisal_scores" "考评得分" "scores of appraisals, by agent" "C4";
     RollCallDue Happens "roll_call_due" "点验应到" "due at roll-calls" "Q9";
     RollCallPresent Happens "roll_call_present" "点验实到" "present at roll-calls" "Q9";
     RollCalls Happens "roll_calls" "点验次数" "roll-calls" "Q9";

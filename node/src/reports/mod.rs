@@ -3,6 +3,7 @@
 //! The API makes one with the replica in hand and writes it in a format that people hand on; nothing is stored. A
 //! report says what it is of, as of when it is known and who is missing, in every format.
 
+mod agents;
 mod bank;
 mod boards;
 mod checks;
@@ -54,6 +55,7 @@ pub fn make(
         ReportName::Officers => officers::officers(replica, counts, query.at.unwrap_or(today)),
         ReportName::Checks => checks::checks(replica, month, today, query.lang),
         ReportName::Completeness => months::completeness(replica, month, today),
+        ReportName::Agents => agents::agents(replica, counts, month),
         ReportName::Boards => boards::boards(replica, counts, month, today, query.lang),
         name => figures::make(name, &frame(replica, query, today), counts).unwrap_or_default(),
     };
@@ -65,7 +67,7 @@ pub fn make(
 
 /// Whether a report is made from rows of forms, which have to be counted first.
 pub fn needs_counts(name: ReportName) -> bool {
-    matches!(name, ReportName::Boards | ReportName::Officers) || figures::has(name)
+    matches!(name, ReportName::Agents | ReportName::Boards | ReportName::Officers) || figures::has(name)
 }
 
 fn frame(replica: &Replica, query: &ReportQuery, today: Date) -> figures::Frame {

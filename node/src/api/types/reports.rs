@@ -92,6 +92,8 @@ reports! {
     Assets "assets" "集体资产" "Collective property",
     /// Receptions of residents (C4).
     Receptions "receptions" "接访" "Receptions",
+    /// Petition agents ranked by their appraisals (C4).
+    Agents "agents" "代理员考评排行" "Petition agents ranked",
     /// Activities and care (L5, L13).
     Activities "activities" "活动与照料" "Activities and care",
     /// A closed month as it was published, what was adjusted since, and what is known now.

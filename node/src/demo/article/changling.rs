@@ -116,6 +116,7 @@ fn step(
 fn golden(hub: &Hub) -> Result<Vec<GoldenRow>, Refusal> {
     let (petitions, disputes) = (hub.report("petitions", &[])?, hub.report("disputes", &[])?);
     let (tiers, profile) = (hub.report("organisation", &[])?, hub.report("profile", &[])?);
+    let (receptions, agents) = (hub.report("receptions", &[])?, hub.report("agents", &[])?);
     Ok(vec![
         equal("C1", "信访受理", "petitions accepted", 41, petitions.total("accepted")?),
         equal("C1", "信访办结", "petitions closed", 41, petitions.total("closed")?),
@@ -125,6 +126,14 @@ fn golden(hub: &Hub) -> Result<Vec<GoldenRow>, Refusal> {
         equal("C3", "二级网格长", "second-tier grid managers", 28, tiers.total("tier2")?),
         equal("C3", "三级网格员", "third-tier grid managers", 68, tiers.total("tier3")?),
         equal("C3", "村民组", "villagers' groups", 68, tiers.total("hamlets")?),
+        equal(
+            "C4",
+            "接访（机关、进村、入户）",
+            "receptions in the office, in the village, at home",
+            21,
+            receptions.total("receptions")?,
+        ),
+        equal("C4", "参加考评排名的代理员", "agents ranked by their appraisals", 7, agents.rows()),
         equal("C5", "人口", "population", 17_764, profile.total("population")?),
         decimal("C5", "人口密度（人/平方公里）", "people per km²", "132.5", profile.total("density_tenths")?, 1),
     ])
