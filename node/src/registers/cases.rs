@@ -50,6 +50,14 @@ fn petition(case: &Row, course: &Course<'_>, tally: &mut Tally) {
             tally.one(Cell::of(Measure::PetitionsOpen).class(counted_from.to_string()));
         }
     }
+    for (asked, done) in &course.reviews {
+        match done {
+            Some(done) => {
+                tally.one(Cell::of(Measure::PetitionReviewDays).on(*done).class(padded(days(*asked, *done))));
+            }
+            None => tally.one(Cell::of(Measure::PetitionReviewsOpen).class(asked.to_string())),
+        }
+    }
     ladder(case, course, tally);
 }
 

@@ -49,6 +49,8 @@ pub(super) struct Course<'r> {
     pub(super) holder: &'r str,
     /// When it was first moved up to the township or county.
     pub(super) moved_up: Option<Date>,
+    /// Reviews, first and second: when each was asked for, and when it was done.
+    pub(super) reviews: Vec<(Date, Option<Date>)>,
 }
 
 impl<'r> Course<'r> {
@@ -60,6 +62,13 @@ impl<'r> Course<'r> {
             "closed" => self.closed = Some(date),
             "confirmed" => self.confirmed = Some(date),
             "reopened" => (self.closed, self.confirmed) = (None, None),
+            "review" | "second_review" => self.reviews.push((date, None)),
+            // It answers the review that was asked for first and waits.
+            "reviewed" => {
+                if let Some((_, done)) = self.reviews.iter_mut().find(|(_, done)| done.is_none()) {
+                    *done = Some(date);
+                }
+            }
             _ => {}
         }
         if let answer @ ("yes" | "no") = step.text("satisfied") {
@@ -77,4 +86,42 @@ impl<'r> Course<'r> {
 /// Whole days from one day to another; none back.
 pub(super) fn days(from: Date, to: Date) -> i64 {
     from.until(to).map_or(0, |span| i64::from(span.get_days())).max(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_review_lasts_from_its_asking_to_its_answer_and_a_second_has_a_clock_of_its_own() {
+        let steps = [
+            ("2021-03-01", "accepted"),
+            ("2021-03-20", "closed"),
+            ("2021-03-25", "review"),
+            ("2021-04-20", "reviewed"),
+            ("2021-04-22", "second_review"),
+            ("2021-06-01", "note"),
+        ];
+        let rows: Vec<Row> = steps
+            .iter()
+            .enumerate()
+            .filter_map(|(n, (date, what))| {
+                let step = format!("{n}");
+                let values = [
+                    ("of", "petition".into()),
+                    ("case", "P1".into()),
+                    ("step", step.as_str().into()),
+                    ("date", (*date).into()),
+                    ("what", (*what).into()),
+                ];
+                Row::new(&STEP, values).ok()
+            })
+            .collect();
+        let mut course = Course::default();
+        rows.iter().for_each(|row| course.take(row));
+        let day = |text: &str| text.parse::<Date>().unwrap();
+        assert_eq!(course.closed, Some(day("2021-03-20")));
+        let expected = [(day("2021-03-25"), Some(day("2021-04-20"))), (day("2021-04-22"), None)];
+        assert_eq!(course.reviews, expected);
+    }
 }

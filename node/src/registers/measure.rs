@@ -76,6 +76,8 @@ measures! {
     PetitionAcceptDays Spread "petition_accept_days" "受理用时" "petitions by days until accepted" "C1";
     PetitionAnswerDays Spread "petition_answer_days" "办理用时（扣除延期）" "petitions by days until closed, extensions left out" "C1";
     PetitionsOpen Spread "petitions_open" "信访未办结" "petitions open, by the day from which they are counted" "C1";
+    PetitionReviewDays Spread "petition_review_days" "复查复核用时" "reviews of petitions by days until done" "C1";
+    PetitionReviewsOpen Spread "petition_reviews_open" "复查复核未办结" "reviews of petitions open, by the day they were asked for" "C1";
     Disputes Happens "disputes" "纠纷排查" "disputes found" "C2 Q7";
     DisputesResolved Happens "disputes_resolved" "纠纷化解" "disputes resolved" "C2 Q7";
     DisputeSources Happens "dispute_sources" "纠纷来源" "disputes by source" "S3";

@@ -137,10 +137,26 @@ pub(super) const ALL: &[Table] = &[
             ),
             C::sum("open", "未办结", "open", M::PetitionsOpen),
             C::overdue("overdue", "逾期未办结", "open and overdue", M::PetitionsOpen, "petition_answer_days"),
+            C::sum("reviewed", "复查复核办结", "reviews done", M::PetitionReviewDays),
+            C::within(
+                "review_permille",
+                "按期复查复核率（%）",
+                "reviews done on time, %",
+                M::PetitionReviewDays,
+                "petition_review_days",
+            ),
+            C::sum("reviews_open", "复查复核未办结", "reviews open", M::PetitionReviewsOpen),
+            C::overdue(
+                "reviews_overdue",
+                "逾期复查复核",
+                "reviews open and overdue",
+                M::PetitionReviewsOpen,
+                "petition_review_days",
+            ),
         ],
         note: Some((
-            "期限依据《信访工作条例》（2022）：15 日受理，60 日办理，可延期一次，不超过 30 日；由设置项调整。“未办结”为截至今日。",
-            "Petition regulation of 2022: 15 days to accept, 60 to answer, one extension of at most 30; settings change them. Open is as of today.",
+            "期限依据《信访工作条例》（2022）：15 日受理，60 日办理，可延期一次，不超过 30 日；复查、复核各 30 日；由设置项调整。“未办结”为截至今日。",
+            "Petition regulation of 2022: 15 days to accept, 60 to answer, one extension of at most 30; 30 for each review; settings change them. Open is as of today.",
         )),
     },
     Table {
