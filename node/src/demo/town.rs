@@ -7,7 +7,8 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use xiangyue_protocol::{Code, OrgCode, Refusal};
+use xiangyue_protocol::access::may_carry;
+use xiangyue_protocol::{Code, DocId, OrgCode, Refusal};
 
 use super::data::{DemoFiles, VillageFiles};
 use super::processes::{Node, refusal, run, status};
@@ -104,14 +105,17 @@ impl Town {
         let began = Instant::now();
         loop {
             stop::check()?;
-            let equal = self.equal_nodes()?;
-            bar.set(equal);
-            if equal > self.villages.len() as u64 {
+            let lagging = self.lagging()?;
+            let all = self.villages.len() + 1;
+            bar.set((all - lagging.len()) as u64);
+            if lagging.is_empty() {
                 bar.finish();
                 return Ok(began.elapsed());
             }
             if began.elapsed() > CONVERGE {
-                return Err(Refusal::new(Code::NotReady, format_args!("{equal} nodes have equal heads")));
+                let seconds = CONVERGE.as_secs();
+                let what = format!("{en}: {} of {all} nodes after {seconds} s: {}", lagging.len(), lagging.join(", "));
+                return Err(Refusal::new(Code::Network, what));
             }
             std::thread::sleep(Duration::from_millis(50));
         }
@@ -119,17 +123,23 @@ impl Town {
 
     /// How many nodes beside the township hold, for every document that both may hold, the township's heads.
     pub(super) fn equal_nodes(&self) -> Result<u64, Refusal> {
+        let others = self.nodes().count() - 1;
+        Ok((others - self.lagging()?.len()) as u64)
+    }
+
+    /// The nodes that do not, each with a document that differs.
+    fn lagging(&self) -> Result<Vec<String>, Refusal> {
         let reference = heads(&self.township)?;
-        let mut equal = 0;
+        let mut lagging = Vec::new();
         for node in self.nodes().skip(1) {
             let held = heads(node)?;
-            let expected = reference.iter().filter(|(id, _)| xiangyue_protocol::access::may_carry(&node.org, id));
-            let all_there = expected.clone().all(|(id, heads)| held.get(id) == Some(heads));
+            let differs = |id: &&DocId| held.get(id) != reference.get(id);
             // What concerns single people is at their village alone.
-            let mut shared = held.keys().filter(|id| xiangyue_protocol::access::may_carry(&self.township.org, id));
-            equal += u64::from(all_there && shared.all(|id| reference.contains_key(id)));
+            let both = |id: &&DocId| may_carry(&node.org, id) && may_carry(&self.township.org, id);
+            let first = reference.keys().chain(held.keys()).filter(both).find(differs);
+            lagging.extend(first.map(|id| format!("{} ({id})", node.org)));
         }
-        Ok(equal)
+        Ok(lagging)
     }
 
     /// The township's statistics.
@@ -152,7 +162,7 @@ impl Drop for Town {
     }
 }
 
-type Heads = std::collections::BTreeMap<xiangyue_protocol::DocId, Vec<String>>;
+type Heads = std::collections::BTreeMap<DocId, Vec<String>>;
 
 /// The heads of every document that a node holds.
 fn heads(node: &Node) -> Result<Heads, Refusal> {
@@ -200,7 +210,7 @@ pub(super) fn wait_for(what: &str, mut done: impl FnMut() -> Result<bool, Refusa
     while !done()? {
         stop::check()?;
         if began.elapsed() > CONVERGE {
-            return Err(Refusal::new(Code::NotReady, what));
+            return Err(Refusal::new(Code::Network, format_args!("{what}: not after {} s", CONVERGE.as_secs())));
         }
         std::thread::sleep(Duration::from_millis(30));
     }
