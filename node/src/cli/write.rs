@@ -70,6 +70,8 @@ impl Show for CommandsResponse {
                 (Became::New, Mode::DryRun) => {
                     lang.pick("可以记账（仅检查，未写入）", "good (checked only, not written)")
                 }
+                // No account's points have changed, as by a decline.
+                (Became::New, _) if result.account.is_none() => lang.pick("已登记", "recorded"),
                 (Became::New, _) => lang.pick("已记账", "written"),
                 (Became::Waiting, Mode::DryRun) => lang.pick(
                     "积分超过审批起点，将留待第二人审批（仅检查，未写入）",
@@ -163,6 +165,9 @@ mod tests {
         let text = response(Became::New, None).show(Lang::Zh);
         assert_eq!(text, "已记账：凭证 S-1\n账户 A1 在本节点可用积分 1,205\n");
         assert!(response(Became::Already, None).show(Lang::En).contains("not counted twice"));
+        let mut declined = response(Became::New, None);
+        (declined.results[0].account, declined.results[0].available) = (None, None);
+        assert_eq!(declined.show(Lang::Zh), "已登记：凭证 S-1\n");
     }
 
     #[test]
