@@ -113,7 +113,10 @@ pub(super) fn villages(replica: &Replica, month: Option<Month>) -> Body {
 }
 
 pub(super) fn segments(replica: &Replica, month: Option<Month>, lang: Lang) -> Body {
-    let sums = sums(replica, month, |_, whose| whose.cohort());
+    // There are many more sums than accounts.
+    let accounts = replica.views().accounts.iter();
+    let cohorts: HashMap<&AccountId, Cohort> = accounts.map(|(account, (_, row))| (account, row.cohort)).collect();
+    let sums = sums(replica, month, |_, whose| cohorts.get(whose.account).copied());
     let rows = Cohort::ALL.iter().map(|cohort| {
         let opened = replica.views().registered().filter(|(_, account)| account.cohort == *cohort).count();
         let figures = sums.get(cohort).map_or_else(|| Sums::default().cells(), Sums::cells);
